@@ -1,0 +1,169 @@
+//! `POST /api/api-keys` makes a key and shows its text, this once.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use shared::api_key::{ApiKey, Created, StoredKey};
+use shared::clock::Timestamp;
+use shared::context::Core;
+use shared::entropy::NoEntropy;
+use shared::http::{Fields, FromFields, IdempotencyKey, Json, NoStore, Operation, created};
+use shared::id::ApiKeyId;
+use shared::idempotency::{Claim, Record};
+use shared::name::{Metadata, Name};
+use shared::principal::{Person, Principal};
+use shared::problem::{FieldProblem, Kind, Problem, Violation};
+use shared::scope::Scope;
+use shared::table::StoreError;
+use shared::token::{Environment, KeyToken};
+
+use crate::view::View;
+
+const ROUTE: &str = "POST /api/api-keys";
+
+#[derive(JsonSchema)]
+#[schemars(rename = "CreateApiKey")]
+pub(crate) struct Request {
+    /// What to call it.
+    name: Name,
+    /// What it may do: nothing that its maker may not.
+    #[schemars(length(min = 1))]
+    scopes: Vec<Scope>,
+    /// `live` if not given.
+    environment: Option<Environment>,
+    /// From when on it is not accepted; never if not given.
+    expires_at: Option<Timestamp>,
+    /// Notes of your own.
+    metadata: Option<Metadata>,
+}
+
+impl FromFields for Request {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let name = fields.text("name");
+        let scopes = fields.texts("scopes", Scope::ALL.len());
+        let environment = fields.optional("environment", |json| {
+            serde_json::from_str(json.get())
+                .map_err(|_| Violation::new("invalid_format", "expected `live` or `test`"))
+        });
+        let expires_at = fields.optional_text("expires_at");
+        let metadata = fields.optional("metadata", Metadata::read);
+        Some(Self { name: name?, scopes, environment, expires_at, metadata })
+    }
+}
+
+/// A new key: all that others show, and its text.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedApiKey")]
+pub(crate) struct Answer {
+    /// The key itself, in this answer only.
+    key: String,
+    #[serde(flatten)]
+    view: View,
+}
+
+pub(crate) fn operation() -> Operation {
+    let mut example = View::example();
+    example["key"] = json!("aif_live_02sNqQCj5Kv7mS2HcYdXtA_…43 characters…_0k2Xb9");
+    Operation::new("createApiKey", "Make an API key; its text is in this answer only")
+        .takes::<Request>(json!({ "name": "Billing service", "scopes": ["events:write"] }))
+        .answers::<Answer>(201, "The key, shown this once", example)
+        .idempotent()
+        .fails(&[Kind::SecretAlreadyShown, Kind::SessionRequired])
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("some scopes cannot be given")]
+    Scopes(Vec<FieldProblem>),
+    #[error("lies in the past")]
+    Expired,
+    #[error("the `Idempotency-Key` stands for an earlier request")]
+    Before(Record, Claim),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Scopes(errors) => Self::fields(errors),
+            Error::Expired => Self::field("/expires_at", Violation::new("out_of_range", error.to_string())),
+            Error::Before(record, claim) => record.secret_was_shown(&claim),
+            Error::Entropy(source) => source.into(),
+            Error::Store(source) => source.into(),
+        }
+    }
+}
+
+pub(crate) async fn handler(
+    State(core): State<Core>,
+    maker: Person,
+    caller: Principal,
+    idempotency: Option<IdempotencyKey>,
+    Json { value: request, digest }: Json<Request>,
+) -> Result<Response, Problem> {
+    let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
+    let (key, text) = create(&core, maker, &caller, request, claim).await?;
+    let view = View::new(key, core.clock.now());
+    Ok(NoStore(created(Answer { key: text, view })).into_response())
+}
+
+async fn create(
+    core: &Core,
+    maker: Person,
+    caller: &Principal,
+    request: Request,
+    claim: Option<Claim>,
+) -> Result<(ApiKey, String), Error> {
+    check_scopes(caller, &request.scopes)?;
+    let now = core.clock.now();
+    if request.expires_at.is_some_and(|end| end <= now) {
+        return Err(Error::Expired);
+    }
+    let id = ApiKeyId::new(now, &core.entropy)?;
+    let environment = request.environment.unwrap_or(Environment::Live);
+    let token = KeyToken::generate(id, environment, &core.entropy)?;
+    let key = ApiKey {
+        id,
+        org: maker.org,
+        name: request.name,
+        scopes: request.scopes.into_iter().collect(),
+        environment,
+        hint: token.hint(),
+        created_by: maker.user,
+        created_at: now,
+        expires_at: request.expires_at,
+        revoked_at: None,
+        metadata: request.metadata.unwrap_or_default(),
+    };
+    let stored = StoredKey { digest: token.digest(), key };
+    match (core.table.create_api_key(&stored, claim.as_ref(), now).await?, claim) {
+        (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
+        (Created::Before(_) | Created::Now, _) => Ok((stored.key, token.reveal_once())),
+    }
+}
+
+/// A key gets nothing that its maker does not have, and nothing that only people have.
+fn check_scopes(caller: &Principal, scopes: &[Scope]) -> Result<(), Error> {
+    let held = caller.effective_scopes();
+    let mut errors = Vec::new();
+    if scopes.is_empty() {
+        let detail = "a key without a scope can do nothing: name at least one".to_owned();
+        errors.push(FieldProblem { pointer: "/scopes".to_owned(), code: "too_few", detail });
+    }
+    for (place, scope) in scopes.iter().enumerate() {
+        let detail = if !scope.for_keys() {
+            format!("no key can hold `{scope}`")
+        } else if !held.holds(*scope) {
+            format!("you do not hold `{scope}` yourself")
+        } else {
+            continue;
+        };
+        errors.push(FieldProblem { pointer: format!("/scopes/{place}"), code: "scope_not_held", detail });
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::Scopes(errors)) }
+}

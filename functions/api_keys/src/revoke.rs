@@ -1,0 +1,23 @@
+//! `DELETE /api/api-keys/{id}` revokes a key: within five seconds no function accepts it.
+
+use axum::extract::State;
+use http::StatusCode;
+use shared::context::Core;
+use shared::http::{Operation, PathId};
+use shared::id::ApiKeyId;
+use shared::principal::Principal;
+use shared::problem::Problem;
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("revokeApiKey", "Revoke an API key; a revoked one stays readable")
+        .answers_empty(204, "It is not accepted any more")
+}
+
+pub(crate) async fn handler(
+    State(core): State<Core>,
+    caller: Principal,
+    PathId(id): PathId<ApiKeyId>,
+) -> Result<StatusCode, Problem> {
+    let revoked = core.table.revoke_api_key(caller.org(), id, core.clock.now()).await?;
+    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+}

@@ -1,0 +1,123 @@
+//! `POST /auth/refresh` gives the next pair of tokens for a refresh token.
+//!
+//! Each refresh token is good once. Its session counts; a token that is one behind within seconds
+//! is a lost answer or a second tab and gets the current pair, anything older is a stolen copy and
+//! ends the session.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde_json::json;
+use shared::context::Core;
+use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
+use shared::problem::{Kind, Problem, Violation};
+use shared::session::{RefreshVerdict, Session};
+use shared::standing::Member;
+use shared::table::{StoreError, Table};
+use shared::token::RefreshToken;
+
+use crate::tokens::SignedIn;
+
+#[derive(JsonSchema)]
+#[schemars(rename = "RefreshRequest", deny_unknown_fields)]
+pub(crate) struct Request {
+    #[schemars(with = "String")]
+    refresh_token: Text,
+}
+
+/// What came as a refresh token. Any text: one that is none of ours is refused as such.
+struct Text(String);
+
+impl FromStr for Text {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromFields for Request {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { refresh_token: fields.text("refresh_token")? })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// Callers do not learn why, a thief least of all.
+    #[error("the refresh token is unknown, expired, used up or revoked")]
+    NotAccepted,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotAccepted => Self::because(Kind::InvalidRefreshToken, error),
+            Error::Store(error) => error.into(),
+        }
+    }
+}
+
+pub(crate) fn operation() -> Operation {
+    let pair = SignedIn::example();
+    Operation::new("refresh", "Gives the next pair of tokens for a refresh token.")
+        .takes::<Request>(json!({ "refresh_token": pair["refresh_token"] }))
+        .answers::<SignedIn>(200, "The next pair. The refresh token that was sent is used up.", pair)
+        .fails(&[Kind::InvalidRefreshToken])
+}
+
+pub(crate) async fn handler(
+    State(core): State<Core>,
+    Body { value: request, .. }: Body<Request>,
+) -> Result<NoStore<Json<SignedIn>>, Problem> {
+    let (session, member) = refresh(&core, &request.refresh_token).await?;
+    Ok(NoStore(Json(SignedIn::issue(&core, &session, member).await?)))
+}
+
+async fn refresh(core: &Core, text: &Text) -> Result<(Session, Member), Error> {
+    let token = genuine(core, text).await.ok_or(Error::NotAccepted)?;
+    let session = next(core, token).await?;
+    // Whoever was removed from the organisation has to log in again, into another one.
+    let member = core.table.member(session.user, session.org).await?.ok_or(Error::NotAccepted)?;
+    Ok((session, member))
+}
+
+/// The token, if we made it. It does not name its key: where none at hand made it, there may be a
+/// newer one.
+async fn genuine(core: &Core, text: &Text) -> Option<RefreshToken> {
+    let ring = core.keys.ring().await;
+    if let Some(token) = RefreshToken::parse(&text.0, &ring) {
+        return Some(token);
+    }
+    let ring = core.keys.ring_again().await;
+    RefreshToken::parse(&text.0, &ring)
+}
+
+/// The session that the token leads to, counted on or as another refresh just left it.
+async fn next(core: &Core, token: RefreshToken) -> Result<Session, Error> {
+    let RefreshToken { user, session, counter } = token;
+    let now = core.clock.now();
+    let session = match core.table.refresh_session(user, session, counter, now).await? {
+        Ok(session) => return Ok(session),
+        Err(session) => session.ok_or(Error::NotAccepted)?,
+    };
+    match session.verdict(counter, now) {
+        RefreshVerdict::Again => Ok(session),
+        RefreshVerdict::Expired => Err(Error::NotAccepted),
+        RefreshVerdict::Stolen => {
+            end(&core.table, &session).await?;
+            Err(Error::NotAccepted)
+        }
+    }
+}
+
+/// The person and the thief cannot be told apart: neither goes on.
+async fn end(table: &Table, session: &Session) -> Result<(), StoreError> {
+    let (id, user) = (session.id.to_string(), session.user.to_string());
+    tracing::warn!(session.id = id, user.id = user, "a used-up refresh token came back: its session ends");
+    table.delete_sessions(session.user, &[session.id]).await
+}

@@ -1,0 +1,84 @@
+//! When a failed delivery is tried again. Pure.
+
+use std::time::Duration;
+
+use shared::clock::Timestamp;
+use shared::delivery::{Next, Outcome};
+
+/// The wait after each failed attempt but the last, in seconds: eight attempts within 27.6 hours.
+const DELAYS_SECONDS: [u32; 7] = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
+/// How far a wait may be off in either direction, so that what failed together does not come back together.
+const JITTER: f64 = 0.2;
+
+/// What follows attempt `number`, which ended at `now`. `jitter` is from -1 to 1; nothing is
+/// planned beyond `expires_at`, when the event is forgotten.
+pub fn next(number: u16, outcome: Outcome, now: Timestamp, expires_at: Timestamp, jitter: f64) -> Next {
+    let retry_after = match outcome {
+        Outcome::Delivered { .. } => return Next::Done,
+        Outcome::Rejected { status: 410, .. } => return Next::SwitchOff,
+        Outcome::Rejected { retry_after, .. } => retry_after,
+        Outcome::TimedOut | Outcome::Unreachable(_) => None,
+    };
+    let Some(seconds) = number.checked_sub(1).and_then(|place| DELAYS_SECONDS.get(usize::from(place))) else {
+        return Next::GiveUp;
+    };
+    let planned = Duration::from_secs_f64(f64::from(*seconds) * (1.0 + JITTER * jitter.clamp(-1.0, 1.0)));
+    // The receiver's own word counts in full when it asks for more.
+    let due = now.plus(planned.max(retry_after.unwrap_or_default()));
+    if due < expires_at { Next::Retry { due } } else { Next::GiveUp }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+    const FAR: Timestamp = Timestamp::from_seconds(9_000_000);
+    const FAILED: Outcome = Outcome::Rejected { status: 500, retry_after: None };
+
+    fn seconds(next: Next) -> Option<u64> {
+        match next {
+            Next::Retry { due } => Some(due.since(NOW).as_secs()),
+            Next::Done | Next::GiveUp | Next::SwitchOff => None,
+        }
+    }
+
+    #[test]
+    fn eight_attempts_spread_over_a_day() {
+        let waits: Vec<_> = (1..=8).map(|number| seconds(next(number, FAILED, NOW, FAR, 0.0))).collect();
+        let planned = [5, 300, 1800, 7200, 18_000, 36_000, 36_000].map(Some);
+        assert_eq!(waits, [planned.as_slice(), &[None]].concat());
+        assert_eq!(next(8, FAILED, NOW, FAR, 0.0), Next::GiveUp);
+        assert_eq!(next(u16::MAX, FAILED, NOW, FAR, 0.0), Next::GiveUp);
+        assert_eq!(next(0, FAILED, NOW, FAR, 0.0), Next::GiveUp);
+    }
+
+    #[test]
+    fn jitter_moves_a_wait_by_a_fifth_at_most() {
+        let at = |jitter| seconds(next(2, FAILED, NOW, FAR, jitter));
+        assert_eq!([at(-1.0), at(1.0), at(-9.0), at(9.0)], [240, 360, 240, 360].map(Some));
+    }
+
+    #[test]
+    fn retry_after_counts_in_full_when_it_is_longer() {
+        let asked = |wait| Outcome::Rejected { status: 429, retry_after: Some(Duration::from_secs(wait)) };
+        assert_eq!(seconds(next(1, asked(86_400), NOW, FAR, 0.0)), Some(86_400));
+        assert_eq!(seconds(next(1, asked(1), NOW, FAR, 0.0)), Some(5));
+        assert_eq!(next(1, asked(u64::MAX), NOW, FAR, 0.0), Next::GiveUp);
+    }
+
+    #[test]
+    fn success_ends_and_gone_switches_off() {
+        assert_eq!(next(3, Outcome::Delivered { status: 204 }, NOW, FAR, 0.0), Next::Done);
+        assert_eq!(
+            next(1, Outcome::Rejected { status: 410, retry_after: None }, NOW, FAR, 0.0),
+            Next::SwitchOff
+        );
+    }
+
+    #[test]
+    fn nothing_is_planned_beyond_the_event() {
+        let soon = NOW.plus(Duration::from_secs(5));
+        assert_eq!(next(1, Outcome::TimedOut, NOW, soon, 0.0), Next::GiveUp);
+    }
+}

@@ -1,0 +1,113 @@
+//! Sign: Standard Webhooks 1.0. The event's id and bytes are the same at every attempt; the time
+//! is the attempt's. Each secret that is valid signs, so that a rotation has no gap.
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue};
+use shared::address::{EgressPolicy, TargetUrl};
+use shared::clock::Timestamp;
+use shared::delivery::{Outcome, Unreachable};
+use shared::secret::{KeyRing, UnsealError};
+use shared::webhook::SigningSecret;
+
+use crate::DispatchError;
+use crate::load::Prepared;
+use crate::send::{Sent, SignedRequest};
+
+/// What is ready to be sent, or cannot be.
+pub(crate) enum Signed {
+    /// The request.
+    Request(Prepared, SignedRequest),
+    /// The stored URL is not one that this deployment sends to any more: an outcome like another.
+    UrlRefused(Prepared, Sent),
+}
+
+pub(crate) fn sign(
+    prepared: Prepared,
+    ring: &KeyRing,
+    egress: &EgressPolicy,
+    now: Timestamp,
+) -> Result<Signed, DispatchError> {
+    let url = match TargetUrl::parse(&prepared.webhook.url, egress) {
+        Ok(url) => url,
+        Err(error) => {
+            tracing::warn!(webhook = %prepared.webhook.id, %error, "a stored URL is not allowed any more");
+            let outcome = Outcome::Unreachable(Unreachable::UrlNotAllowed);
+            return Ok(Signed::UrlRefused(prepared, Sent { outcome, duration_ms: 0, response_body: None }));
+        }
+    };
+    let secrets = secrets(&prepared, ring, now)?;
+    let body = prepared.event.body.clone();
+    let headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &secrets)?;
+    let request = SignedRequest { url, headers, body: Bytes::from(body), signed_at_ms: now.millis() };
+    Ok(Signed::Request(prepared, request))
+}
+
+fn secrets(prepared: &Prepared, ring: &KeyRing, now: Timestamp) -> Result<Vec<SigningSecret>, UnsealError> {
+    let webhook = &prepared.webhook;
+    webhook.signing(now).map(|secret| SigningSecret::unseal(&secret.sealed, ring, webhook.id)).collect()
+}
+
+fn headers(
+    id: &str,
+    now: Timestamp,
+    attempt: u16,
+    body: &str,
+    secrets: &[SigningSecret],
+) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+    let seconds = now.seconds();
+    let message = format!("{id}.{seconds}.{body}");
+    let signatures: Vec<_> = secrets.iter().map(|secret| secret.sign(message.as_bytes())).collect();
+    Ok(vec![
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (HeaderName::from_static("webhook-id"), HeaderValue::from_str(id)?),
+        (HeaderName::from_static("webhook-timestamp"), HeaderValue::from(seconds)),
+        (HeaderName::from_static("webhook-signature"), HeaderValue::from_str(&signatures.join(" "))?),
+        (HeaderName::from_static("webhook-attempt"), HeaderValue::from(attempt)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of the Standard Webhooks reference libraries.
+    const VECTORS: [(&str, &str, i64, &str, &str); 2] = [
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ),
+        (
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            1_649_367_553,
+            r#"{"email":"test@example.com","username":"test_user"}"#,
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+        ),
+    ];
+
+    fn signature(id: &str, seconds: i64, body: &str, secrets: &[SigningSecret]) -> String {
+        let headers = headers(id, Timestamp::from_seconds(seconds), 1, body, secrets).unwrap();
+        let (_, value) = headers.iter().find(|(name, _)| name == "webhook-signature").unwrap();
+        value.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_reference_vectors_are_signed_alike() {
+        for (secret, id, seconds, body, expected) in VECTORS {
+            assert_eq!(signature(id, seconds, body, &[secret.parse().unwrap()]), expected);
+        }
+    }
+
+    #[test]
+    fn two_secrets_give_two_signatures() {
+        let [one, other] = VECTORS.map(|(secret, ..)| secret.parse().unwrap());
+        let both = signature("evt_1", 1, "{}", &[one, other]);
+        assert_eq!(
+            both.split(' ').map(|part| part.split_once(',').unwrap().0).collect::<Vec<_>>(),
+            ["v1", "v1"]
+        );
+    }
+}

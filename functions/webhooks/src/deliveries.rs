@@ -1,0 +1,6 @@
+//! Deliveries: what came of an event at a webhook.
+
+pub(crate) mod list_of_event;
+pub(crate) mod list_of_webhook;
+pub(crate) mod read;
+pub(crate) mod view;

@@ -1,0 +1,238 @@
+//! `POST /api/events` accepts an event. 202 means: it is stored, and SQS has a task for every
+//! webhook that subscribes to it.
+//!
+//! The effects come in this order, and a repetition with the same `Idempotency-Key` goes on where
+//! the first one stopped:
+//!
+//! 1. the idempotency record, open until step 4, if there is a key;
+//! 2. the event, with the webhooks it matched;
+//! 3. the tasks, to SQS;
+//! 4. the record is closed; 202.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use shared::clock::Timestamp;
+use shared::entropy::NoEntropy;
+use shared::event::Event;
+use shared::http::{Fields, FromFields, IdempotencyKey, Json, Operation};
+use shared::id::{DeliveryId, EventId, OrgId};
+use shared::idempotency::{Claim, Record};
+use shared::principal::Principal;
+use shared::problem::{Kind, Problem, Violation};
+use shared::queue::{DeliveryTask, Queue, QueueError};
+use shared::table::StoreError;
+use shared::webhook::EventType;
+
+use crate::Webhooks;
+
+const ROUTE: &str = "POST /api/events";
+/// How long nobody else goes on with a publish that is running: longer than the function can.
+const RUNNING: Duration = Duration::from_secs(15);
+
+#[derive(JsonSchema)]
+#[schemars(rename = "PublishEvent")]
+pub(crate) struct Request {
+    /// What happened.
+    r#type: EventType,
+    /// About what: an object. It reaches receivers as you write it.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    data: Box<RawValue>,
+    /// An identifier of your own: counts as `Idempotency-Key` when that header is absent.
+    #[schemars(with = "Option<String>", length(min = 1, max = 255))]
+    id: Option<IdempotencyKey>,
+}
+
+impl FromFields for Request {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (kind, data) = (fields.text("type"), fields.raw_object("data"));
+        let id = fields.optional("id", |json| {
+            let text: Option<String> = serde_json::from_str(json.get()).ok();
+            let rule = "expected 1 to 255 visible ASCII characters";
+            text.as_deref()
+                .and_then(IdempotencyKey::parse)
+                .ok_or_else(|| Violation::new("invalid_format", rule))
+        });
+        Some(Self { r#type: kind?, data: data?.to_owned(), id })
+    }
+}
+
+/// An accepted event.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AcceptedEvent")]
+struct Answer {
+    id: EventId,
+    r#type: EventType,
+    created_at: Timestamp,
+    /// How many webhooks get it.
+    matched: usize,
+}
+
+impl From<Event> for Answer {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            created_at: event.created_at(),
+            matched: event.matched.len(),
+            r#type: event.kind,
+        }
+    }
+}
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("publishEvent", "Publish an event to every webhook that subscribes to its type")
+        .takes::<Request>(json!({ "type": "invoice.paid", "data": { "invoice": 7, "amount": "12.50" } }))
+        .answers::<Answer>(
+            202,
+            "It is stored and on its way",
+            json!({
+                "id": "evt_01kdvdna000w3ge1r70w3ge1r7",
+                "type": "invoice.paid",
+                "created_at": "2026-01-01T00:00:00.000Z",
+                "matched": 1,
+            }),
+        )
+        .idempotent()
+        .fails(&[Kind::IdempotencyInProgress])
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the first request with this key is still running")]
+    Running {
+        /// How long it may still run.
+        seconds: u64,
+    },
+    #[error("the key stands for another request")]
+    Key(Problem),
+    #[error("an idempotency record names `{0}`, which is no event")]
+    NoEvent(String),
+    #[error("the event cannot be written as JSON")]
+    Body(#[from] serde_json::Error),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Running { seconds } => Self::of(Kind::IdempotencyInProgress).retry_after(seconds),
+            Error::Key(problem) => problem,
+            Error::NoEvent(_) | Error::Body(_) => Self::internal(&error),
+            Error::Entropy(source) => source.into(),
+            Error::Store(source) => source.into(),
+            Error::Queue(source) => source.into(),
+        }
+    }
+}
+
+pub(crate) async fn handler(
+    State(state): State<Webhooks>,
+    caller: Principal,
+    header: Option<IdempotencyKey>,
+    Json { value: request, digest }: Json<Request>,
+) -> Result<Response, Problem> {
+    let key = header.or_else(|| request.id.clone());
+    let event = match key {
+        None => publish(&state, caller.org(), new_id(&state)?, &request).await?,
+        Some(key) => publish_once(&state, caller.org(), &Claim::new(&key, ROUTE, digest), &request).await?,
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
+}
+
+fn new_id(Webhooks { core, .. }: &Webhooks) -> Result<EventId, NoEntropy> {
+    EventId::new(core.clock.now(), &core.entropy)
+}
+
+/// Steps 1 to 4.
+async fn publish_once(
+    state: &Webhooks,
+    org: OrgId,
+    claim: &Claim,
+    request: &Request,
+) -> Result<Event, Error> {
+    let table = &state.core.table;
+    let id = match open(state, org, claim).await? {
+        Opened::GoOn(id) => id,
+        Opened::Done(id) => {
+            let event = table.event(org, id, state.core.clock.now()).await?;
+            return event.ok_or_else(|| Error::NoEvent(id.to_string()));
+        }
+    };
+    let published = publish(state, org, id, request).await;
+    // The record only saves a repetition from waiting or from sending twice: what it says is not
+    // worth failing for.
+    let noted = match &published {
+        Ok(_) => table.finish_claim(org, claim).await,
+        Err(_) => table.release_claim(org, claim).await,
+    };
+    if let Err(error) = noted {
+        tracing::warn!(%error, event = %id, "an idempotency record stays open");
+    }
+    published
+}
+
+enum Opened {
+    /// This request makes the event, or goes on with making it.
+    GoOn(EventId),
+    /// An earlier one has made it.
+    Done(EventId),
+}
+
+/// Step 1.
+async fn open(state: &Webhooks, org: OrgId, claim: &Claim) -> Result<Opened, Error> {
+    let table = &state.core.table;
+    let (id, now) = (new_id(state)?, state.core.clock.now());
+    let until = now.plus(RUNNING);
+    let record = match table.open_claim(org, claim, &id.to_string(), now, until).await? {
+        Ok(()) => return Ok(Opened::GoOn(id)),
+        Err(record) => record,
+    };
+    record.check(claim).map_err(Error::Key)?;
+    let Record { made, running_until, .. } = record;
+    let id: EventId = made.parse().map_err(|_| Error::NoEvent(made))?;
+    match running_until {
+        None => Ok(Opened::Done(id)),
+        Some(end) if now < end => Err(Error::Running { seconds: end.since(now).as_secs() + 1 }),
+        Some(end) if table.take_over_claim(org, claim, end, until).await? => Ok(Opened::GoOn(id)),
+        Some(_) => Err(Error::Running { seconds: 1 }),
+    }
+}
+
+/// Steps 2 and 3. An event of this id that is there already was put by a request that stopped
+/// after step 2: its webhooks are the ones that get it.
+async fn publish(state: &Webhooks, org: OrgId, id: EventId, request: &Request) -> Result<Event, Error> {
+    let Webhooks { core, queue, .. } = state;
+    let webhooks = core.table.all_webhooks(org).await?;
+    let matched = webhooks.iter().filter(|webhook| webhook.subscribes_to(&request.r#type));
+    let event = Event {
+        id,
+        org,
+        kind: request.r#type.clone(),
+        body: Event::body(id, &request.r#type, &request.data)?,
+        matched: matched.map(|webhook| webhook.id).collect(),
+    };
+    let event = if core.table.put_event(&event).await? {
+        event
+    } else {
+        core.table.event(org, id, core.clock.now()).await?.unwrap_or(event)
+    };
+    enqueue(queue, &event, core.clock.now()).await?;
+    Ok(event)
+}
+
+async fn enqueue(queue: &Queue, event: &Event, now: Timestamp) -> Result<(), QueueError> {
+    let task = |webhook| DeliveryTask::new(event.org, DeliveryId { event: event.id, webhook }, 1, now);
+    let tasks: Vec<_> = event.matched.iter().copied().map(task).collect();
+    queue.send(&tasks, now).await
+}

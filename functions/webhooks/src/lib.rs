@@ -1,0 +1,95 @@
+//! Webhooks: where events go, the events themselves, and what came of their deliveries.
+
+mod deliveries;
+mod events;
+mod webhooks;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{delete, get, patch, post};
+use http::Method;
+use shared::address::EgressPolicy;
+use shared::context::Core;
+use shared::http::{Access, Route};
+use shared::queue::Queue;
+use shared::scope::Scope;
+
+use crate::webhooks as w;
+
+/// What this function holds while it runs.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// What every function holds.
+    pub core: Core,
+    /// Where deliveries are put.
+    pub queue: Queue,
+    /// Where webhooks may point.
+    pub egress: EgressPolicy,
+}
+
+impl FromRef<Webhooks> for Core {
+    fn from_ref(state: &Webhooks) -> Self {
+        state.core.clone()
+    }
+}
+
+/// The table of contents of this function. `template.yaml` has to name the same rows.
+pub fn routes() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    let (sees, publishes) = (Access::Scope(Scope::EventsRead), Access::Scope(Scope::EventsWrite));
+    let (one, all) = ("/api/webhooks/{id}", "/api/webhooks");
+    vec![
+        Route::new(Method::POST, all, writes, post(w::create::handler), w::create::operation),
+        Route::new(Method::GET, all, reads, get(w::list::handler), w::list::operation),
+        Route::new(Method::GET, one, reads, get(w::read::handler), w::read::operation),
+        Route::new(Method::PATCH, one, writes, patch(w::update::handler), w::update::operation),
+        Route::new(Method::DELETE, one, writes, delete(w::delete::handler), w::delete::operation),
+        Route::new(
+            Method::POST,
+            "/api/webhooks/{id}/rotate-secret",
+            writes,
+            post(w::rotate_secret::handler),
+            w::rotate_secret::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/webhooks/{id}/deliveries",
+            reads,
+            get(deliveries::list_of_webhook::handler),
+            deliveries::list_of_webhook::operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/events",
+            publishes,
+            post(events::publish::handler),
+            events::publish::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/events/{id}",
+            sees,
+            get(events::read::handler),
+            events::read::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/events/{id}/deliveries",
+            sees,
+            get(deliveries::list_of_event::handler),
+            deliveries::list_of_event::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/deliveries/{id}",
+            reads,
+            get(deliveries::read::handler),
+            deliveries::read::operation,
+        ),
+    ]
+}
+
+/// What serves the routes.
+pub fn router(state: Webhooks) -> Router {
+    shared::router::router(routes(), state)
+}

@@ -1,0 +1,10 @@
+//! Webhooks: an endpoint, what it subscribes to, and its secret.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod etag;
+pub(crate) mod list;
+pub(crate) mod read;
+pub(crate) mod rotate_secret;
+pub(crate) mod update;
+pub(crate) mod view;

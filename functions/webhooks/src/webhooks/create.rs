@@ -1,0 +1,173 @@
+//! `POST /api/webhooks` makes a webhook and shows its signing secret, this once.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use shared::address::TargetUrl;
+use shared::entropy::NoEntropy;
+use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created};
+use shared::id::{OrgId, WebhookId};
+use shared::idempotency::{Claim, Record};
+use shared::name::{Description, Metadata};
+use shared::principal::Principal;
+use shared::problem::{Kind, Problem, Violation};
+use shared::table::StoreError;
+use shared::webhook::{Created, EventPattern, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook};
+
+use super::etag::etag;
+use super::view::View;
+use crate::Webhooks;
+
+const ROUTE: &str = "POST /api/webhooks";
+/// How many types a webhook can name.
+pub(super) const EVENT_TYPES_MAX: usize = 50;
+
+#[derive(JsonSchema)]
+#[schemars(rename = "CreateWebhook")]
+pub(crate) struct Request {
+    /// Where to: `https`, a public address.
+    #[schemars(url, length(max = 2048))]
+    url: String,
+    /// What it subscribes to: types, or beginnings such as `invoice.*`; empty means everything.
+    #[schemars(default, length(max = 50))]
+    event_types: Vec<EventPattern>,
+    /// What it is for.
+    description: Option<Description>,
+    /// Notes of your own.
+    metadata: Option<Metadata>,
+    /// How long one attempt may take in all; 15 if not given.
+    #[schemars(range(min = 1, max = 30))]
+    timeout_seconds: Option<u32>,
+    /// A secret of your own; a new one is made if not given.
+    secret: Option<SigningSecret>,
+}
+
+impl FromFieldsWith<Webhooks> for Request {
+    fn from_fields_with(fields: &mut Fields<'_>, state: &Webhooks) -> Option<Self> {
+        let url = fields.text("url").and_then(|url| check_url(fields, url, state));
+        let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
+        let description = fields.optional_text("description");
+        let metadata = fields.optional("metadata", Metadata::read);
+        let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
+        let secret = fields.optional_text("secret");
+        Some(Self { url: url?, event_types, description, metadata, timeout_seconds, secret })
+    }
+}
+
+/// A URL as it came; the egress rules, which are settings, decide about it.
+pub(super) struct UrlText(String);
+
+impl std::str::FromStr for UrlText {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The URL in its normal form, if the deployment sends to it.
+pub(super) fn check_url(fields: &mut Fields<'_>, UrlText(text): UrlText, state: &Webhooks) -> Option<String> {
+    match TargetUrl::parse(&text, &state.egress) {
+        Ok(url) => Some(url.as_str().to_owned()),
+        Err(error) => {
+            fields.reject("url", Violation::new("url_not_allowed", error.to_string()));
+            None
+        }
+    }
+}
+
+/// A new webhook: all that others show, and its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedWebhook")]
+struct Answer {
+    /// What deliveries are signed with, in this answer only.
+    secret: String,
+    #[serde(flatten)]
+    view: View,
+}
+
+pub(crate) fn operation() -> Operation {
+    let mut example = View::example();
+    example["secret"] = json!("whsec_…44 characters of base64…");
+    Operation::new("createWebhook", "Make a webhook; its signing secret is in this answer only")
+        .takes::<Request>(json!({ "url": "https://example.com/hooks", "event_types": ["invoice.*"] }))
+        .answers::<Answer>(201, "The webhook, with its secret this once", example)
+        .idempotent()
+        .fails(&[Kind::SecretAlreadyShown, Kind::LimitReached])
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("an organisation has at most {WEBHOOKS_MAX} webhooks")]
+    TooMany,
+    #[error("the `Idempotency-Key` stands for an earlier request")]
+    Before(Record, Claim),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::TooMany => Self::because(Kind::LimitReached, error),
+            Error::Before(record, claim) => record.secret_was_shown(&claim),
+            Error::Entropy(source) => source.into(),
+            Error::Store(source) => source.into(),
+        }
+    }
+}
+
+pub(crate) async fn handler(
+    State(state): State<Webhooks>,
+    caller: Principal,
+    idempotency: Option<IdempotencyKey>,
+    Json { value: request, digest }: Json<Request>,
+) -> Result<Response, Problem> {
+    let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
+    let (webhook, secret) = create(&state, caller.org(), request, claim).await?;
+    let tag = etag(&webhook);
+    let answer = Answer { secret: secret.reveal_once(), view: webhook.into() };
+    Ok(NoStore((tag, created(answer))).into_response())
+}
+
+async fn create(
+    state: &Webhooks,
+    org: OrgId,
+    request: Request,
+    claim: Option<Claim>,
+) -> Result<(Webhook, SigningSecret), Error> {
+    let Webhooks { core, .. } = state;
+    // Two at once can both be the last one: the bound holds to within the number of them.
+    if core.table.all_webhooks(org).await?.len() >= WEBHOOKS_MAX {
+        return Err(Error::TooMany);
+    }
+    let now = core.clock.now();
+    let id = WebhookId::new(now, &core.entropy)?;
+    let secret = match request.secret {
+        Some(secret) => secret,
+        None => SigningSecret::generate(&core.entropy)?,
+    };
+    let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
+    let webhook = Webhook {
+        id,
+        org,
+        url: request.url,
+        event_types: request.event_types,
+        description: request.description,
+        metadata: request.metadata.unwrap_or_default(),
+        timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
+        status: Status::Active,
+        secrets: vec![SealedSecret { sealed, valid_until: None }],
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    match (core.table.create_webhook(&webhook, claim.as_ref(), now).await?, claim) {
+        (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
+        (Created::Before(_) | Created::Now, _) => Ok((webhook, secret)),
+    }
+}

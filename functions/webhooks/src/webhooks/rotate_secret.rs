@@ -1,0 +1,84 @@
+//! `POST /api/webhooks/{id}/rotate-secret` makes a new signing secret and shows it, this once. For
+//! a while the one before signs beside it, so that receivers can change over.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use shared::clock::Timestamp;
+use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation, PathId};
+use shared::id::WebhookId;
+use shared::principal::Principal;
+use shared::problem::{Kind, Problem};
+use shared::webhook::SigningSecret;
+
+use crate::Webhooks;
+
+const OVERLAP_SECONDS_DEFAULT: u32 = 24 * 3600;
+const OVERLAP_SECONDS_MAX: u32 = 7 * 24 * 3600;
+
+#[derive(JsonSchema)]
+#[schemars(rename = "RotateSecret")]
+pub(crate) struct Request {
+    /// How long the secret before goes on signing; a day if not given.
+    #[schemars(range(min = 0, max = 604_800))]
+    overlap_seconds: Option<u32>,
+}
+
+impl FromFields for Request {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { overlap_seconds: fields.optional_integer("overlap_seconds", 0..=OVERLAP_SECONDS_MAX) })
+    }
+}
+
+/// The new secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RotatedSecret")]
+pub(crate) struct Answer {
+    id: WebhookId,
+    /// What deliveries are signed with, in this answer only.
+    secret: String,
+    /// Until when the secret before signs, too.
+    previous_valid_until: Timestamp,
+}
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("rotateWebhookSecret", "Make a new signing secret; it is in this answer only")
+        .takes::<Request>(json!({ "overlap_seconds": 86400 }))
+        .answers::<Answer>(
+            200,
+            "The new secret, this once",
+            json!({
+                "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
+                "secret": "whsec_…44 characters of base64…",
+                "previous_valid_until": "2026-01-02T00:00:00.000Z",
+            }),
+        )
+        .fails(&[Kind::Conflict])
+}
+
+pub(crate) async fn handler(
+    State(Webhooks { core, .. }): State<Webhooks>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
+    Body { value: request, .. }: Body<Request>,
+) -> Result<NoStore<Json<Answer>>, Problem> {
+    let overlap = Duration::from_secs(request.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT).into());
+    let mut webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
+    let now = core.clock.now();
+    let secret = SigningSecret::generate(&core.entropy)?;
+    let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
+    let previous_valid_until = webhook.rotate(sealed, overlap, now);
+    webhook.updated_at = now;
+    webhook.version += 1;
+    // Not tried again: two rotations at once would leave each caller with a secret that counts for less
+    // than they think. The one that lost is told so.
+    if core.table.update_webhook(&webhook).await? {
+        Ok(NoStore(Json(Answer { id, secret: secret.reveal_once(), previous_valid_until })))
+    } else {
+        Err(Problem::of(Kind::Conflict).retry_after(1))
+    }
+}

@@ -1,0 +1,105 @@
+//! `PATCH /api/webhooks/{id}` changes a webhook by a merge patch (RFC 7396).
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde_json::json;
+use shared::clock::Timestamp;
+use shared::http::{Fields, FromFieldsWith, Json as Body, Operation, Patch, PathId};
+use shared::id::WebhookId;
+use shared::name::{Description, Metadata};
+use shared::principal::Principal;
+use shared::problem::{Kind, Problem, Violation};
+use shared::webhook::{EventPattern, Webhook};
+
+use super::create::{EVENT_TYPES_MAX, UrlText, check_url};
+use super::etag::{IfMatch, etag};
+use super::view::View;
+use crate::Webhooks;
+
+pub(crate) struct Request {
+    url: Patch<String>,
+    event_types: Patch<Vec<EventPattern>>,
+    description: Patch<Description>,
+    metadata: Patch<Metadata>,
+    timeout_seconds: Patch<u32>,
+}
+
+/// The request as the document describes it: what is not named stays, null takes away.
+#[derive(JsonSchema)]
+#[schemars(rename = "UpdateWebhook")]
+#[expect(dead_code, reason = "it is only described")]
+struct Described {
+    #[schemars(default)]
+    url: String,
+    event_types: Option<Vec<EventPattern>>,
+    description: Option<Description>,
+    metadata: Option<Metadata>,
+    #[schemars(range(min = 1, max = 30))]
+    timeout_seconds: Option<u32>,
+}
+
+impl FromFieldsWith<Webhooks> for Request {
+    fn from_fields_with(fields: &mut Fields<'_>, state: &Webhooks) -> Option<Self> {
+        let url = match fields.patch_text::<UrlText>("url") {
+            Patch::Keep => Patch::Keep,
+            Patch::Set(url) => Patch::Set(check_url(fields, url, state)?),
+            Patch::Clear => {
+                fields.reject("url", Violation::new("required", "cannot be taken away"));
+                Patch::Keep
+            }
+        };
+        Some(Self {
+            url,
+            event_types: fields.patch_texts("event_types", EVENT_TYPES_MAX),
+            description: fields.patch_text("description"),
+            metadata: fields.patch("metadata", Metadata::read),
+            timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
+        })
+    }
+}
+
+impl Request {
+    fn apply(&self, old: Webhook, now: Timestamp) -> Webhook {
+        let seconds = self.timeout_seconds.clone().apply(Some(old.timeout_seconds));
+        Webhook {
+            url: self.url.clone().or(old.url),
+            event_types: self.event_types.clone().apply(Some(old.event_types)).unwrap_or_default(),
+            description: self.description.clone().apply(old.description),
+            metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),
+            timeout_seconds: seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
+            updated_at: now,
+            version: old.version + 1,
+            ..old
+        }
+    }
+}
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("updateWebhook", "Change a webhook; deliveries that are due go where it points then")
+        .takes::<Described>(json!({ "url": "https://example.com/other-hooks" }))
+        .answers::<View>(200, "The webhook as it is now", View::example())
+        .conditional()
+        .fails(&[Kind::Conflict])
+}
+
+pub(crate) async fn handler(
+    State(Webhooks { core, .. }): State<Webhooks>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
+    if_match: IfMatch,
+    Body { value: request, .. }: Body<Request>,
+) -> Result<Response, Problem> {
+    /// A change that loses against another one is made again, on what that one left.
+    const TRIES: u32 = 4;
+    for _ in 0..TRIES {
+        let old = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
+        if_match.check(&old)?;
+        let new = request.apply(old, core.clock.now());
+        if core.table.update_webhook(&new).await? {
+            return Ok((etag(&new), Json(View::from(new))).into_response());
+        }
+    }
+    Err(Problem::of(Kind::Conflict).retry_after(1))
+}

@@ -1,0 +1,87 @@
+//! A webhook as callers see it: everything but its secrets.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::clock::Timestamp;
+use shared::id::WebhookId;
+use shared::name::{Description, Metadata};
+use shared::webhook::{Disabled, EventPattern, Status, Webhook};
+
+/// Whether a webhook receives.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "WebhookStatus")]
+pub(crate) enum StatusView {
+    Active,
+    Disabled,
+}
+
+/// Why a webhook is off.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DisabledReason {
+    /// The receiver answered 410.
+    Gone,
+}
+
+/// A webhook.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+pub(crate) struct View {
+    id: WebhookId,
+    url: String,
+    /// Empty means every type.
+    event_types: Vec<EventPattern>,
+    description: Option<Description>,
+    metadata: Metadata,
+    /// How long one attempt may take in all.
+    timeout_seconds: u32,
+    status: StatusView,
+    disabled_reason: Option<DisabledReason>,
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Webhook> for View {
+    fn from(webhook: Webhook) -> Self {
+        let (status, disabled_reason, disabled_at) = match webhook.status {
+            Status::Active => (StatusView::Active, None, None),
+            Status::Disabled(Disabled::Gone { at }) => {
+                (StatusView::Disabled, Some(DisabledReason::Gone), Some(at))
+            }
+        };
+        Self {
+            id: webhook.id,
+            url: webhook.url,
+            event_types: webhook.event_types,
+            description: webhook.description,
+            metadata: webhook.metadata,
+            timeout_seconds: webhook.timeout_seconds,
+            status,
+            disabled_reason,
+            disabled_at,
+            created_at: webhook.created_at,
+            updated_at: webhook.updated_at,
+        }
+    }
+}
+
+impl View {
+    pub(crate) fn example() -> Value {
+        json!({
+            "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
+            "url": "https://example.com/hooks",
+            "event_types": ["invoice.*"],
+            "description": null,
+            "metadata": {},
+            "timeout_seconds": 15,
+            "status": "active",
+            "disabled_reason": null,
+            "disabled_at": null,
+            "created_at": "2026-01-01T00:00:00.000Z",
+            "updated_at": "2026-01-01T00:00:00.000Z",
+        })
+    }
+}

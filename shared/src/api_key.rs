@@ -1,0 +1,7 @@
+//! API keys: what programs call with.
+
+mod model;
+mod store;
+
+pub use model::{ApiKey, KeyStatus};
+pub use store::{Created, StoredKey};

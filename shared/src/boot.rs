@@ -1,0 +1,160 @@
+//! How a function starts: logs, settings, clients, one call to each service so that the first
+//! request finds everything warm, and then the runtime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use axum::Router;
+use lambda_http::Error;
+use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
+
+use crate::address::EgressPolicy;
+use crate::clock::Clock;
+use crate::config::{ConfigError, CoreConfig, Settings};
+use crate::context::Core;
+use crate::entropy::Entropy;
+use crate::queue::Queue;
+use crate::router::without_last_slash;
+use crate::secret::Keeper;
+use crate::standing::StandingCache;
+use crate::table::Table;
+
+/// What a function is started with.
+pub struct Boot {
+    /// Its settings.
+    pub settings: Settings,
+    /// What every function holds.
+    pub core: Core,
+    aws: Aws,
+}
+
+/// Where AWS is and who calls it: the function's role, as Lambda puts it into the environment.
+struct Aws {
+    region: Region,
+    credentials: SharedCredentialsProvider,
+}
+
+impl Aws {
+    #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
+    fn from_environment() -> Result<Self, ConfigError> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let need =
+            |name: &str| variable(name).ok_or_else(|| ConfigError::bad(name, "is missing; Lambda sets it"));
+        let credentials = Credentials::new(
+            need("AWS_ACCESS_KEY_ID")?,
+            need("AWS_SECRET_ACCESS_KEY")?,
+            variable("AWS_SESSION_TOKEN"),
+            None,
+            "lambda",
+        );
+        Ok(Self {
+            region: Region::new(need("AWS_REGION").or_else(|_| need("AWS_DEFAULT_REGION"))?),
+            credentials: SharedCredentialsProvider::new(credentials),
+        })
+    }
+}
+
+/// The SDK sets no timeouts of its own; an answer that takes longer than this is no use to anybody.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(2500))
+        .operation_timeout(Duration::from_secs(6))
+        .build()
+}
+
+/// One configuration for each SDK: they are alike but have types of their own.
+macro_rules! client {
+    ($sdk:ident, $aws:expr, $settings:expr, $endpoint:literal) => {{
+        let config = $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region($aws.region.clone())
+            .credentials_provider($aws.credentials.clone())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(timeouts());
+        let config = match $settings.get($endpoint) {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+
+/// Starts the function named `function`: everything but its own state.
+pub async fn boot(function: &'static str) -> Result<Boot, Error> {
+    let settings = Settings::from_environment(function)?;
+    let CoreConfig { stage, table_name, secret_key_arn, jwt_issuer } = settings.core()?;
+    let aws = Aws::from_environment()?;
+
+    let clock = Clock::system();
+    let secrets = client!(aws_sdk_secretsmanager, aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    let dynamodb = client!(aws_sdk_dynamodb, aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
+    let table = Table::new(dynamodb, table_name);
+    // Init is not slowed down by a small memory size, requests are: connect now. A table that does
+    // not answer yet is the first request's business, a missing secret is fatal.
+    let (keys, ping) = tokio::join!(Keeper::open(secrets, secret_key_arn, clock.clone()), table.ping());
+    let keys = keys?;
+    if let Err(error) = ping {
+        tracing::warn!(error = %error, "the table did not answer at the start");
+    }
+    tracing::info!(function, stage = ?stage, "started");
+
+    let core = Core {
+        clock,
+        entropy: Entropy::system(),
+        keys: Arc::new(keys),
+        table,
+        issuer: jwt_issuer.unwrap_or_default().into(),
+        standings: Arc::new(StandingCache::default()),
+    };
+    Ok(Boot { settings, core, aws })
+}
+
+impl Boot {
+    /// The queue of deliveries.
+    pub fn queue(&self) -> Result<Queue, ConfigError> {
+        let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
+        Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
+    }
+
+    /// Where webhooks may point.
+    pub fn egress(&self) -> Result<EgressPolicy, ConfigError> {
+        let setting = |name| self.settings.get(name).unwrap_or_default();
+        let (http, cidrs, ports) = ("EGRESS_ALLOW_HTTP", "EGRESS_ALLOWED_CIDRS", "EGRESS_ALLOWED_PORTS");
+        EgressPolicy::parse(setting(http), setting(cidrs), setting(ports)).map_err(ConfigError::of)
+    }
+}
+
+/// JSON lines at the level that Lambda's logging configuration asks for. Call it once, first.
+#[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
+pub fn logs() {
+    use tracing_subscriber::EnvFilter;
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
+    let level = if level.is_empty() { "info" } else { level.as_str() };
+    let filter = EnvFilter::builder().parse_lossy(level);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).without_time();
+    if std::env::var("AWS_LAMBDA_LOG_FORMAT").as_deref() == Ok("Text") {
+        lines.with_ansi(false).init();
+    } else {
+        lines.json().flatten_event(true).with_current_span(false).init();
+    }
+}
+
+/// Serves a function's router to API Gateway, until Lambda ends the process.
+pub async fn serve(router: Router) -> Result<(), Error> {
+    let service = ServiceBuilder::new().layer(MapRequestLayer::new(without_last_slash)).service(router);
+    lambda_http::run(service).await
+}
+
+/// Tells why a function does not start, in its log and to Lambda, and ends the process.
+pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
+    if let Err(error) = &result {
+        tracing::error!(error = %error, "the function does not start");
+    }
+    result
+}

@@ -1,0 +1,27 @@
+//! What every function holds while it runs. A function that needs more has a state of its own
+//! that holds this one.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::secret::Keeper;
+use crate::standing::StandingCache;
+use crate::table::Table;
+
+/// Clock, entropy, keys and table.
+#[derive(Clone)]
+pub struct Core {
+    /// The time.
+    pub clock: Clock,
+    /// Random bytes.
+    pub entropy: Entropy,
+    /// SECRET_KEY.
+    pub keys: Arc<Keeper>,
+    /// The table.
+    pub table: Table,
+    /// `iss` of access tokens. A function that reads none has an empty one, which no token has.
+    pub issuer: Arc<str>,
+    /// What is known of callers, for seconds.
+    pub standings: Arc<StandingCache>,
+}

@@ -1,0 +1,151 @@
+//! The life of a delivery.
+//!
+//! There is no item before the first attempt ends: a delivery of an event that has none is
+//! pending. That is what makes a delivery that succeeds at once cost one write.
+
+use crate::clock::Timestamp;
+use crate::id::DeliveryId;
+use crate::webhook::EventType;
+
+use super::outcome::Outcome;
+
+/// One HTTP call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u16,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration_ms: u32,
+    /// The first bytes of the answer.
+    pub response_body: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Another attempt is due.
+    Pending {
+        /// When.
+        due: Timestamp,
+    },
+    /// The receiver has it.
+    Delivered,
+    /// It was tried as often as the schedule says, or the receiver is gone.
+    Exhausted,
+    /// The webhook was off.
+    Skipped,
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it arrived.
+    Done,
+    /// Another attempt.
+    Retry {
+        /// When.
+        due: Timestamp,
+    },
+    /// Nothing: no attempt is left.
+    GiveUp,
+    /// Nothing, and the webhook is switched off: the receiver answered 410.
+    SwitchOff,
+}
+
+/// One event for one webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which event, which webhook.
+    pub id: DeliveryId,
+    /// The type of the event.
+    pub event_type: EventType,
+    /// Where it stands.
+    pub state: State,
+    /// How many attempts there were.
+    pub attempts: u16,
+    /// The last of them.
+    pub last_attempt: Option<Attempt>,
+}
+
+/// What was to be recorded comes too late: the delivery has gone on or ended.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the delivery is past this attempt")]
+pub struct AlreadyDecided;
+
+impl Delivery {
+    /// A delivery that has not been tried.
+    pub fn untried(id: DeliveryId, event_type: EventType) -> Self {
+        let state = State::Pending { due: id.event.made_at() };
+        Self { id, event_type, state, attempts: 0, last_attempt: None }
+    }
+
+    /// Whether attempt `number` is the one that is due.
+    pub fn awaits(&self, number: u16) -> bool {
+        matches!(self.state, State::Pending { .. }) && self.attempts.checked_add(1) == Some(number)
+    }
+
+    /// The delivery after its next attempt.
+    pub fn after(self, attempt: Attempt, next: Next) -> Result<Self, AlreadyDecided> {
+        if !self.awaits(attempt.number) {
+            return Err(AlreadyDecided);
+        }
+        let state = match next {
+            Next::Done => State::Delivered,
+            Next::Retry { due } => State::Pending { due },
+            Next::GiveUp | Next::SwitchOff => State::Exhausted,
+        };
+        Ok(Self { state, attempts: attempt.number, last_attempt: Some(attempt), ..self })
+    }
+
+    /// The delivery when its webhook is off.
+    pub fn skipped(self) -> Result<Self, AlreadyDecided> {
+        match self.state {
+            State::Pending { .. } => Ok(Self { state: State::Skipped, ..self }),
+            State::Delivered | State::Exhausted | State::Skipped => Err(AlreadyDecided),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Entropy;
+    use crate::id::{EventId, WebhookId};
+
+    fn untried() -> Delivery {
+        let (at, entropy) = (Timestamp::from_seconds(9), Entropy::system());
+        let id = DeliveryId {
+            event: EventId::new(at, &entropy).unwrap(),
+            webhook: WebhookId::new(at, &entropy).unwrap(),
+        };
+        Delivery::untried(id, "a.b".parse().unwrap())
+    }
+
+    fn attempt(number: u16) -> Attempt {
+        let outcome = Outcome::Rejected { status: 500, retry_after: None };
+        Attempt { number, at: Timestamp::from_seconds(10), outcome, duration_ms: 1, response_body: None }
+    }
+
+    #[test]
+    fn attempts_are_recorded_in_order_and_once() {
+        let retry = Next::Retry { due: Timestamp::from_seconds(15) };
+        let once = untried().after(attempt(1), retry).unwrap();
+        assert_eq!((once.attempts, once.state), (1, State::Pending { due: Timestamp::from_seconds(15) }));
+        assert_eq!(once.clone().after(attempt(1), retry), Err(AlreadyDecided));
+        assert_eq!(once.clone().after(attempt(3), retry), Err(AlreadyDecided));
+        assert_eq!(once.after(attempt(2), Next::GiveUp).unwrap().state, State::Exhausted);
+    }
+
+    #[test]
+    fn what_has_ended_stays_so() {
+        for next in [Next::Done, Next::GiveUp, Next::SwitchOff] {
+            let ended = untried().after(attempt(1), next).unwrap();
+            assert_eq!(ended.clone().after(attempt(2), Next::Done), Err(AlreadyDecided));
+            assert_eq!(ended.skipped(), Err(AlreadyDecided));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! P12 and P13: deliveries and their failed attempts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Attempt, Delivery, State};
+use super::outcome::{Outcome, Unreachable};
+use crate::clock::{Timestamp, millis};
+use crate::event::{Event, event_of};
+use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
+use crate::table::{Cancelled, Item, StoreError, Table, from_item, keys, number};
+use crate::webhook::{EventType, Webhook, webhook_of};
+
+/// What a delivery needs, read together.
+#[derive(Debug)]
+pub struct InHand {
+    /// What is delivered; absent when it is forgotten.
+    pub event: Option<Event>,
+    /// Where to; absent when it was deleted.
+    pub webhook: Option<Webhook>,
+    /// How far it is; absent before the first attempt ended.
+    pub delivery: Option<Delivery>,
+}
+
+/// Whether a record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was.
+    Now,
+    /// The delivery was past it already.
+    Before,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Pending,
+    Delivered,
+    Exhausted,
+    Skipped,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct AttemptItem {
+    number: u16,
+    #[serde(with = "millis")]
+    at: Timestamp,
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+    duration_ms: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response_body: Option<String>,
+}
+
+impl From<&Attempt> for AttemptItem {
+    fn from(attempt: &Attempt) -> Self {
+        let retry_after = match attempt.outcome {
+            Outcome::Rejected { retry_after, .. } => retry_after,
+            Outcome::Delivered { .. } | Outcome::TimedOut | Outcome::Unreachable(_) => None,
+        };
+        Self {
+            number: attempt.number,
+            at: attempt.at,
+            outcome: attempt.outcome.as_str().to_owned(),
+            reason: attempt.outcome.reason().map(str::to_owned),
+            status: attempt.outcome.status(),
+            retry_after_seconds: retry_after.map(|wait| wait.as_secs()),
+            duration_ms: attempt.duration_ms,
+            response_body: attempt.response_body.clone(),
+        }
+    }
+}
+
+impl TryFrom<AttemptItem> for Attempt {
+    type Error = StoreError;
+
+    fn try_from(item: AttemptItem) -> Result<Self, StoreError> {
+        let odd = || StoreError::Corrupt(format!("an attempt has the outcome `{}`", item.outcome));
+        let outcome = match (item.outcome.as_str(), item.status) {
+            ("delivered", Some(status)) => Outcome::Delivered { status },
+            ("rejected", Some(status)) => {
+                Outcome::Rejected { status, retry_after: item.retry_after_seconds.map(Duration::from_secs) }
+            }
+            ("timed_out", _) => Outcome::TimedOut,
+            ("unreachable", _) => {
+                Outcome::Unreachable(item.reason.as_deref().and_then(Unreachable::named).ok_or_else(odd)?)
+            }
+            _ => return Err(odd()),
+        };
+        let AttemptItem { number, at, duration_ms, response_body, .. } = item;
+        Ok(Self { number, at, outcome, duration_ms, response_body })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeliveryItem {
+    event: EventId,
+    webhook: WebhookId,
+    org: OrgId,
+    event_type: EventType,
+    status: Status,
+    #[serde(with = "millis::optional", default)]
+    due: Option<Timestamp>,
+    attempts: u16,
+    #[serde(default)]
+    last_attempt: Option<AttemptItem>,
+}
+
+impl DeliveryItem {
+    fn new(org: OrgId, delivery: &Delivery) -> Self {
+        let (status, due) = match delivery.state {
+            State::Pending { due } => (Status::Pending, Some(due)),
+            State::Delivered => (Status::Delivered, None),
+            State::Exhausted => (Status::Exhausted, None),
+            State::Skipped => (Status::Skipped, None),
+        };
+        Self {
+            event: delivery.id.event,
+            webhook: delivery.id.webhook,
+            org,
+            event_type: delivery.event_type.clone(),
+            status,
+            due,
+            attempts: delivery.attempts,
+            last_attempt: delivery.last_attempt.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<DeliveryItem> for Delivery {
+    type Error = StoreError;
+
+    fn try_from(item: DeliveryItem) -> Result<Self, StoreError> {
+        let id = DeliveryId { event: item.event, webhook: item.webhook };
+        Ok(Self {
+            id,
+            event_type: item.event_type,
+            state: match (item.status, item.due) {
+                (Status::Pending, due) => State::Pending { due: due.unwrap_or(item.event.made_at()) },
+                (Status::Delivered, _) => State::Delivered,
+                (Status::Exhausted, _) => State::Exhausted,
+                (Status::Skipped, _) => State::Skipped,
+            },
+            attempts: item.attempts,
+            last_attempt: item.last_attempt.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+fn delivery_of(item: Item) -> Result<Delivery, StoreError> {
+    from_item::<DeliveryItem>(item)?.try_into()
+}
+
+fn expires(delivery: &Delivery) -> Timestamp {
+    delivery.id.event.made_at().plus(Event::KEPT)
+}
+
+impl Table {
+    /// P9, P10 and P12 for several deliveries, in one call, each item once.
+    pub async fn in_hand(
+        &self,
+        deliveries: &[(OrgId, DeliveryId)],
+        now: Timestamp,
+    ) -> Result<Vec<InHand>, StoreError> {
+        let mut wanted = Vec::with_capacity(deliveries.len() * 3);
+        for (org, id) in deliveries {
+            wanted.extend([
+                keys::event(*org, id.event),
+                keys::webhook(*org, id.webhook),
+                keys::delivery(*org, *id),
+            ]);
+        }
+        let mut items = self.get_many(&wanted).await?.into_iter();
+        let mut in_hand = Vec::with_capacity(deliveries.len());
+        for _ in deliveries {
+            let mut next = || items.next().flatten();
+            let (event, webhook, delivery) = (next(), next(), next());
+            let event = event.map(event_of).transpose()?.filter(|event| now < event.expires_at());
+            in_hand.push(InHand {
+                event,
+                webhook: webhook.map(webhook_of).transpose()?,
+                delivery: delivery.map(delivery_of).transpose()?,
+            });
+        }
+        Ok(in_hand)
+    }
+
+    /// P12: a delivery that was tried at least once or skipped.
+    pub async fn delivery(&self, org: OrgId, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let item: Option<DeliveryItem> = self.get(&keys::delivery(org, id)).await?;
+        item.map(TryInto::try_into).transpose()
+    }
+
+    /// P12: the deliveries of an event to each of `webhooks`, where there is one.
+    pub async fn deliveries_of_event(
+        &self,
+        org: OrgId,
+        event: EventId,
+        webhooks: &[WebhookId],
+    ) -> Result<Vec<Option<Delivery>>, StoreError> {
+        let wanted: Vec<_> = webhooks
+            .iter()
+            .map(|webhook| keys::delivery(org, DeliveryId { event, webhook: *webhook }))
+            .collect();
+        self.get_many(&wanted).await?.into_iter().map(|item| item.map(delivery_of).transpose()).collect()
+    }
+
+    /// P12: a page of a webhook's deliveries, those of the newest events first.
+    pub async fn deliveries_of_webhook(
+        &self,
+        org: OrgId,
+        webhook: WebhookId,
+        after: Option<EventId>,
+        limit: u16,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let after = after.map(|event| keys::delivery(org, DeliveryId { event, webhook }));
+        let items: Vec<DeliveryItem> =
+            self.page(&keys::deliveries(org, webhook), after.as_ref(), limit).await?;
+        items.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// P13: the failed attempts of a delivery, the first first. The schedule bounds them.
+    pub async fn failed_attempts(&self, org: OrgId, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        let items: Vec<AttemptItem> = self.all(&keys::attempts(org, id)).await?;
+        items.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// P12, P13 and P9: the delivery after an attempt, written on the one before it. A failed
+    /// attempt is an item of its own; `gone` switches the webhook off in the same transaction.
+    pub async fn record_attempt(
+        &self,
+        org: OrgId,
+        delivery: &Delivery,
+        failed: Option<&Attempt>,
+        gone: bool,
+    ) -> Result<Recorded, StoreError> {
+        let key = keys::delivery(org, delivery.id);
+        let expires = Some(expires(delivery));
+        let before = HashMap::from([(":before".to_owned(), number(delivery.attempts.saturating_sub(1)))]);
+        let unchanged = "attribute_not_exists(pk) OR attempts = :before";
+        let item = DeliveryItem::new(org, delivery);
+        let Some(failed) = failed else {
+            let put = self.put_if(&key, &item, expires, unchanged, before).await?;
+            return Ok(if put { Recorded::Now } else { Recorded::Before });
+        };
+        let attempt_key = keys::attempt(org, delivery.id, failed.number);
+        let transaction = self.transaction().put_if(&key, &item, expires, unchanged, before)?.put_new(
+            &attempt_key,
+            &AttemptItem::from(failed),
+            expires,
+        )?;
+        let transaction = match (gone, failed.at) {
+            (true, at) => transaction.mark_webhook_gone(org, delivery.id.webhook, at)?,
+            (false, _) => transaction,
+        };
+        match transaction.commit().await? {
+            Ok(()) => Ok(Recorded::Now),
+            Err(Cancelled(_)) => Ok(Recorded::Before),
+        }
+    }
+
+    /// P12: a delivery that was not tried because its webhook was off.
+    pub async fn record_skipped(&self, org: OrgId, delivery: &Delivery) -> Result<Recorded, StoreError> {
+        let key = keys::delivery(org, delivery.id);
+        let unchanged = HashMap::from([(":before".to_owned(), number(delivery.attempts))]);
+        let condition = "attribute_not_exists(pk) OR attempts = :before";
+        let item = DeliveryItem::new(org, delivery);
+        let put = self.put_if(&key, &item, Some(expires(delivery)), condition, unchanged).await?;
+        Ok(if put { Recorded::Now } else { Recorded::Before })
+    }
+}

@@ -1,0 +1,45 @@
+//! P10: events.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Event;
+use crate::clock::Timestamp;
+use crate::id::{EventId, OrgId, WebhookId};
+use crate::table::{Item, StoreError, Table, from_item, keys};
+use crate::webhook::EventType;
+
+#[derive(Serialize, Deserialize)]
+struct EventItem {
+    event: EventId,
+    org: OrgId,
+    #[serde(rename = "type")]
+    kind: EventType,
+    body: String,
+    matched: Vec<WebhookId>,
+}
+
+impl From<EventItem> for Event {
+    fn from(EventItem { event, org, kind, body, matched }: EventItem) -> Self {
+        Self { id: event, org, kind, body, matched }
+    }
+}
+
+/// Of an item that was read with others.
+pub(crate) fn event_of(item: Item) -> Result<Event, StoreError> {
+    from_item::<EventItem>(item).map(Into::into)
+}
+
+impl Table {
+    /// P10: an event that is still kept.
+    pub async fn event(&self, org: OrgId, id: EventId, now: Timestamp) -> Result<Option<Event>, StoreError> {
+        let item: Option<EventItem> = self.get(&keys::event(org, id)).await?;
+        Ok(item.map(Event::from).filter(|event| now < event.expires_at()))
+    }
+
+    /// P10: a new event; `false` when it is there already.
+    pub async fn put_event(&self, event: &Event) -> Result<bool, StoreError> {
+        let Event { id, org, kind, body, matched } = event.clone();
+        let item = EventItem { event: id, org, kind, body, matched };
+        self.put_new(&keys::event(org, id), &item, Some(event.expires_at())).await
+    }
+}

@@ -1,0 +1,46 @@
+//! A route: method, path, who may call it, what runs, and how it is described. The router, the
+//! authorisation, the OpenAPI document and the tests all read these rows.
+
+use axum::routing::MethodRouter;
+use http::Method;
+
+use super::openapi::Operation;
+use crate::scope::Scope;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A signed-in person, whatever their role.
+    Session,
+    /// A person or an API key that holds the scope, in an organisation whose module for it is on.
+    Scope(Scope),
+}
+
+/// One row of a function's table of contents.
+pub struct Route<S> {
+    /// The method.
+    pub method: Method,
+    /// The path, without a slash at its end; `{id}` stands for one segment.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What runs.
+    pub handler: MethodRouter<S>,
+    /// How it is described.
+    pub operation: fn() -> Operation,
+}
+
+impl<S> Route<S> {
+    /// A row.
+    pub fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: MethodRouter<S>,
+        operation: fn() -> Operation,
+    ) -> Self {
+        Self { method, path, access, handler, operation }
+    }
+}

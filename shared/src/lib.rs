@@ -1,0 +1,32 @@
+//! What the functions share.
+//!
+//! The modules stand lowest first: a module names only those before it (a test holds this).
+//! A resource is a folder of `model.rs`, which decides and knows no I/O, and `store.rs`, which
+//! turns one access pattern of the table into one call.
+
+pub mod clock;
+pub mod entropy;
+pub mod problem;
+pub mod id;
+pub mod config;
+pub mod secret;
+pub mod scope;
+pub mod token;
+pub mod name;
+pub mod address;
+pub mod http;
+pub mod table;
+pub mod idempotency;
+pub mod user;
+pub mod organization;
+pub mod session;
+pub mod api_key;
+pub mod standing;
+pub mod webhook;
+pub mod event;
+pub mod delivery;
+pub mod queue;
+pub mod context;
+pub mod principal;
+pub mod router;
+pub mod boot;

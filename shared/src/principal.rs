@@ -1,0 +1,135 @@
+//! Who is calling. The one place that turns a credential into a [`Principal`], and the only one
+//! that reads the `Authorization` header.
+//!
+//! A credential says who; what they may do is looked up: the session, the membership and the
+//! organisation's modules, in one call, remembered for at most [`crate::standing::REMEMBERED`].
+
+mod identify;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+pub use identify::{Refused, identify};
+
+use crate::http::Access;
+use crate::id::{ApiKeyId, OrgId, SessionId, UserId};
+use crate::problem::{Kind, Problem};
+use crate::scope::{Modules, Role, Scope, Scopes};
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A person, signed in.
+    Session {
+        /// Who.
+        user: UserId,
+        /// On which device.
+        session: SessionId,
+        /// In which organisation.
+        org: OrgId,
+        /// As what.
+        role: Role,
+        /// What the organisation has switched on.
+        modules: Modules,
+    },
+    /// A program, with a key.
+    ApiKey {
+        /// Which.
+        key: ApiKeyId,
+        /// Whose.
+        org: OrgId,
+        /// What the key was given and its maker can still do.
+        scopes: Scopes,
+        /// What the organisation has switched on.
+        modules: Modules,
+    },
+}
+
+impl Principal {
+    /// The only organisation whose things the caller can reach.
+    pub fn org(&self) -> OrgId {
+        match self {
+            Self::Session { org, .. } | Self::ApiKey { org, .. } => *org,
+        }
+    }
+
+    /// Names the caller in logs.
+    pub fn actor(&self) -> String {
+        match self {
+            Self::Session { user, .. } => user.to_string(),
+            Self::ApiKey { key, .. } => key.to_string(),
+        }
+    }
+
+    fn modules(&self) -> &Modules {
+        match self {
+            Self::Session { modules, .. } | Self::ApiKey { modules, .. } => modules,
+        }
+    }
+
+    /// What the caller may do, whatever modules are on.
+    fn scopes(&self) -> Scopes {
+        match self {
+            Self::Session { role, .. } => role.scopes(),
+            Self::ApiKey { scopes, .. } => scopes.clone(),
+        }
+    }
+
+    /// What the caller may really do: what it holds, as far as the modules for it are on.
+    pub fn effective_scopes(&self) -> Scopes {
+        self.scopes().within(self.modules())
+    }
+
+    /// Checks the caller against a route's row.
+    pub fn allow(&self, access: Access) -> Result<(), Problem> {
+        match (access, self) {
+            (Access::Public, _) | (Access::Session, Self::Session { .. }) => Ok(()),
+            (Access::Session, Self::ApiKey { .. }) => Err(Problem::of(Kind::SessionRequired)),
+            (Access::Scope(scope), _) => self.allow_scope(scope),
+        }
+    }
+
+    fn allow_scope(&self, scope: Scope) -> Result<(), Problem> {
+        if let Some(module) = scope.module().filter(|module| !self.modules().has(*module)) {
+            let detail = format_args!("the organisation has switched `{}` off", module.as_str());
+            return Err(Problem::because(Kind::ModuleDisabled, detail));
+        }
+        if self.scopes().holds(scope) {
+            return Ok(());
+        }
+        Err(Problem::because(Kind::InsufficientScope, format_args!("this needs the scope `{scope}`")))
+    }
+}
+
+/// The caller, put there by the router for every route that is not public. A handler of a public
+/// route that asks for one is a mistake of ours, and fails closed.
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::of(Kind::Internal))
+    }
+}
+
+/// A caller that is a person: for routes whose row says [`Access::Session`], or whose scope no key
+/// can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub user: UserId,
+    /// On which device.
+    pub session: SessionId,
+    /// In which organisation.
+    pub org: OrgId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Principal::from_request_parts(parts, state).await? {
+            Principal::Session { user, session, org, .. } => Ok(Self { user, session, org }),
+            Principal::ApiKey { .. } => Err(Problem::of(Kind::SessionRequired)),
+        }
+    }
+}

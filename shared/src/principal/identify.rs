@@ -1,0 +1,160 @@
+//! From the text of a credential to a [`Principal`].
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::Principal;
+use crate::api_key::{KeyStatus, StoredKey};
+use crate::clock::Timestamp;
+use crate::context::Core;
+use crate::id::{OrgId, SessionId, UserId};
+use crate::problem::{Kind, Problem};
+use crate::standing::{Standing, Who};
+use crate::table::StoreError;
+use crate::token::{AccessClaims, KeyToken, kid_of};
+
+/// Why a credential names nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is none, or the header is not `Bearer` and a token.
+    #[error("send `Authorization: Bearer` and an access token or an API key")]
+    Missing,
+    /// It is not accepted. Callers do not learn why: unknown, wrong, expired and revoked are one.
+    #[error("the access token or API key is unknown, expired or revoked")]
+    NotAccepted,
+    /// It could not be looked up: nobody gets in while the table does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Missing => Self::because(Kind::Unauthenticated, refused),
+            Refused::NotAccepted => Self::because(Kind::InvalidToken, refused),
+            Refused::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Who sends these headers.
+pub async fn identify(core: &Core, headers: &HeaderMap) -> Result<Principal, Refused> {
+    let token = bearer(headers).ok_or(Refused::Missing)?;
+    if token.starts_with(KeyToken::PREFIX) {
+        with_key(core, token).await
+    } else {
+        with_token(core, token).await
+    }
+}
+
+/// The token of exactly one `Authorization: Bearer …` (RFC 6750, 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    let one_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    (scheme.eq_ignore_ascii_case("bearer") && one_word).then_some(token)
+}
+
+async fn with_token(core: &Core, token: &str) -> Result<Principal, Refused> {
+    let kid = kid_of(token).ok_or(Refused::NotAccepted)?;
+    let ring = core.keys.ring_with(&kid).await;
+    let claims = AccessClaims::verify(token, &ring, &core.issuer, core.clock.now())
+        .map_err(|_| Refused::NotAccepted)?;
+    let (user, session, org) = (claims.sub, claims.sid, claims.org);
+    let standing = standing(core, (user, org, Some(session))).await?.ok_or(Refused::NotAccepted)?;
+    let Standing { role, modules } = standing;
+    Ok(Principal::Session { user, session, org, role, modules })
+}
+
+async fn with_key(core: &Core, text: &str) -> Result<Principal, Refused> {
+    let token = KeyToken::parse(text).ok_or(Refused::NotAccepted)?;
+    let StoredKey { key, digest } = stored_key(core, &token).await?.ok_or(Refused::NotAccepted)?;
+    let ours = digest.matches(&token.digest()) && key.environment == token.environment();
+    if !ours || key.status(core.clock.now()) != KeyStatus::Active {
+        return Err(Refused::NotAccepted);
+    }
+    // What its maker can do no longer, the key cannot do either.
+    let maker = standing(core, (key.created_by, key.org, None)).await?.ok_or(Refused::NotAccepted)?;
+    let scopes = key.scopes.intersection(&maker.role.scopes());
+    Ok(Principal::ApiKey { key: key.id, org: key.org, scopes, modules: maker.modules })
+}
+
+async fn stored_key(core: &Core, token: &KeyToken) -> Result<Option<StoredKey>, Refused> {
+    let asked_at = core.clock.now();
+    if let Some(key) = core.standings.key(&token.id(), asked_at) {
+        return Ok(Some(key));
+    }
+    let key = core.table.stored_key(token.id()).await?;
+    // Only a key that is accepted now is remembered: guesses do not fill the memory.
+    let good = |key: &&StoredKey| {
+        key.digest.matches(&token.digest()) && key.key.status(asked_at) == KeyStatus::Active
+    };
+    if let Some(key) = key.as_ref().filter(good) {
+        core.standings.keep_key(token.id(), key, asked_at);
+    }
+    Ok(key)
+}
+
+async fn standing(core: &Core, who: Who) -> Result<Option<Standing>, StoreError> {
+    let asked_at = core.clock.now();
+    if let Some(standing) = core.standings.standing(&who, asked_at) {
+        return Ok(Some(standing));
+    }
+    let standing = read_standing(core, who, asked_at).await?;
+    if let Some(standing) = &standing {
+        core.standings.keep_standing(who, standing, asked_at);
+    }
+    Ok(standing)
+}
+
+async fn read_standing(core: &Core, who: Who, now: Timestamp) -> Result<Option<Standing>, StoreError> {
+    let (user, org, session): (UserId, OrgId, Option<SessionId>) = who;
+    let found = core.table.standing(user, org, session).await?;
+    let live = session.is_none() || found.session.is_some_and(|session| session.is_live(now));
+    Ok(match (live, found.membership, found.organization) {
+        (true, Some(membership), Some(organization)) => {
+            Some(Standing { role: membership.role, modules: organization.modules })
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn of(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn one_bearer_token_is_read_whatever_the_case_of_the_scheme() {
+        assert_eq!(bearer(&of(&[b"Bearer abc"])), Some("abc"));
+        assert_eq!(bearer(&of(&[b"bEaReR  abc"])), Some("abc"));
+    }
+
+    #[test]
+    fn malformed_headers_hold_no_token() {
+        let wrong: [&[&[u8]]; 9] = [
+            &[],
+            &[b""],
+            &[b"Bearer"],
+            &[b"Bearer "],
+            &[b"Basic abc"],
+            &[b"abc"],
+            &[b"Bearer a b"],
+            &[b"Bearer \xff\xfe"],
+            &[b"Bearer abc", b"Bearer def"],
+        ];
+        for values in wrong {
+            assert_eq!(bearer(&of(values)), None, "{values:?}");
+        }
+    }
+}

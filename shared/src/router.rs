@@ -1,0 +1,92 @@
+//! From a function's rows to what serves them: authorisation before each handler that is not
+//! public, problems for unknown paths and methods, request ids, one log line, no slash at the end.
+
+use axum::Router;
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::Uri;
+use http::uri::PathAndQuery;
+
+use crate::context::Core;
+use crate::http::{Access, Route, finish};
+use crate::principal::identify;
+use crate::problem::{Kind, Problem};
+
+/// The router of a function.
+pub fn router<S>(routes: Vec<Route<S>>, state: S) -> Router
+where
+    Core: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    let core = Core::from_ref(&state);
+    let mut router = Router::new();
+    for route in routes {
+        let Route { path, access, handler, .. } = route;
+        let handler = match access {
+            Access::Public => handler,
+            Access::Session | Access::Scope(_) => {
+                handler.route_layer(from_fn_with_state((core.clone(), access), authorize))
+            }
+        };
+        router = router.route(path, handler);
+    }
+    router
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::of(Kind::MethodNotAllowed) })
+        .layer(from_fn_with_state((core.clock, core.entropy), finish))
+        .with_state(state)
+}
+
+/// Nobody gets past this without a credential that the row allows. It runs before the body is read.
+async fn authorize(
+    State((core, access)): State<(Core, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let principal = identify(&core, request.headers()).await?;
+    tracing::debug!(principal = principal.actor(), organization = %principal.org(), "caller identified");
+    principal.allow(access)?;
+    request.extensions_mut().insert(principal);
+    Ok(next.run(request).await)
+}
+
+/// `/health/` is `/health`: every path means the same with a slash at its end. This has to happen
+/// before routing, so it wraps the router instead of being a layer in it.
+pub fn without_last_slash<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let path = request.uri().path();
+    if path.len() > 1 && path.ends_with('/') {
+        let kept = path.trim_end_matches('/');
+        let kept = if kept.is_empty() { "/" } else { kept };
+        let path_and_query = match request.uri().query() {
+            Some(query) => format!("{kept}?{query}"),
+            None => kept.to_owned(),
+        };
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = PathAndQuery::try_from(path_and_query).ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_at_the_end_make_no_difference() {
+        for (from, to) in [
+            ("/health/", "/health"),
+            ("/health", "/health"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/a//?b=/c/", "/a?b=/c/"),
+            ("/a?b=/", "/a?b=/"),
+        ] {
+            let request = http::Request::builder().uri(from).body(()).unwrap();
+            assert_eq!(without_last_slash(request).uri().to_string(), to, "{from}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Fetches SECRET_KEY and keeps it fresh: at the start, every five minutes, and once more, rate
+//! limited, when something names a key that the ring does not hold (a rotation just happened).
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+
+use super::ring::{KeyRing, RingError};
+use crate::clock::{Clock, Timestamp};
+
+/// Why there is no SECRET_KEY.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Secrets Manager did not give it.
+    #[error("Secrets Manager did not give SECRET_KEY: {0}")]
+    Unavailable(String),
+    /// It gave something that cannot serve.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+}
+
+struct Held {
+    ring: Arc<KeyRing>,
+    /// When the last attempt to read was made, whether or not it succeeded.
+    tried_at: Timestamp,
+}
+
+/// Holds the ring of a running function.
+pub struct Keeper {
+    client: Client,
+    secret_id: String,
+    clock: Clock,
+    held: RwLock<Held>,
+}
+
+impl Keeper {
+    const REFRESH: Duration = Duration::from_mins(5);
+    /// At most one extra read in this time, however many unknown names arrive.
+    const UNKNOWN_KID: Duration = Duration::from_secs(30);
+
+    /// Reads the secret. A function that cannot have it does not start.
+    pub async fn open(client: Client, secret_id: String, clock: Clock) -> Result<Self, SecretError> {
+        let tried_at = clock.now();
+        let ring = Arc::new(fetch(&client, &secret_id).await?);
+        Ok(Self { client, secret_id, clock, held: RwLock::new(Held { ring, tried_at }) })
+    }
+
+    /// The ring, at most five minutes old. When it cannot be read again the one at hand goes on:
+    /// it was right minutes ago, and an outage of Secrets Manager is no reason to log people out.
+    pub async fn ring(&self) -> Arc<KeyRing> {
+        self.ring_younger_than(Self::REFRESH).await
+    }
+
+    /// The ring for something that names `kid`.
+    pub async fn ring_with(&self, kid: &str) -> Arc<KeyRing> {
+        let ring = self.ring().await;
+        if ring.named(kid).is_some() { ring } else { self.ring_younger_than(Self::UNKNOWN_KID).await }
+    }
+
+    /// The ring for something that no key of the ring at hand made and that does not say which did:
+    /// a rotation may have just happened.
+    pub async fn ring_again(&self) -> Arc<KeyRing> {
+        self.ring_younger_than(Self::UNKNOWN_KID).await
+    }
+
+    async fn ring_younger_than(&self, age: Duration) -> Arc<KeyRing> {
+        let now = self.clock.now();
+        {
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            if now.since(held.tried_at) < age {
+                return Arc::clone(&held.ring);
+            }
+            held.tried_at = now;
+        }
+        match fetch(&self.client, &self.secret_id).await {
+            Ok(ring) => {
+                let ring = Arc::new(ring);
+                self.held.write().unwrap_or_else(PoisonError::into_inner).ring = Arc::clone(&ring);
+                ring
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "SECRET_KEY could not be read again; the one at hand goes on");
+                Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).ring)
+            }
+        }
+    }
+}
+
+async fn fetch(client: &Client, secret_id: &str) -> Result<KeyRing, SecretError> {
+    let answer = client
+        .get_secret_value()
+        .secret_id(secret_id)
+        .send()
+        .await
+        .map_err(|error| SecretError::Unavailable(crate::problem::chain(&error)))?;
+    let text = answer.secret_string().ok_or(RingError::Form)?;
+    Ok(KeyRing::parse(text)?)
+}

@@ -1,0 +1,124 @@
+//! P3: sessions. A refresh is one conditional update, and its refusal brings the item along, so
+//! that the verdict needs no second read.
+
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::{Deserialize, Serialize};
+
+use super::model::Session;
+use crate::clock::{Timestamp, millis};
+use crate::id::{OrgId, SessionId, UserId};
+use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
+
+#[derive(Serialize, Deserialize)]
+struct SessionItem {
+    session: SessionId,
+    user: UserId,
+    org: OrgId,
+    counter: u32,
+    #[serde(with = "millis")]
+    created_at: Timestamp,
+    #[serde(with = "millis")]
+    refreshed_at: Timestamp,
+}
+
+impl From<SessionItem> for Session {
+    fn from(item: SessionItem) -> Self {
+        let SessionItem { session, user, org, counter, created_at, refreshed_at } = item;
+        Self { id: session, user, org, counter, created_at, refreshed_at }
+    }
+}
+
+impl From<&Session> for SessionItem {
+    fn from(session: &Session) -> Self {
+        let Session { id, user, org, counter, created_at, refreshed_at } = *session;
+        Self { session: id, user, org, counter, created_at, refreshed_at }
+    }
+}
+
+/// Of an item that was read with others.
+pub(crate) fn session_of(item: Item) -> Result<Session, StoreError> {
+    from_item::<SessionItem>(item).map(Into::into)
+}
+
+impl Table {
+    /// P3: a session, whether or not its time is over.
+    pub async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let item: Option<SessionItem> = self.get(&keys::session(user, id)).await?;
+        Ok(item.map(Into::into))
+    }
+
+    /// P3: a new session.
+    pub async fn put_session(&self, session: &Session) -> Result<(), StoreError> {
+        let key = keys::session(session.user, session.id);
+        // Refused only by a repetition of our own call: nobody else has this identifier.
+        self.put_new(&key, &SessionItem::from(session), Some(session.absolute_end())).await.map(|_| ())
+    }
+
+    /// P3: counts a refresh if `counter` is the current one and the session lives. `Err` holds the
+    /// session as it was, if there is one.
+    pub async fn refresh_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        counter: u32,
+        now: Timestamp,
+    ) -> Result<Result<Session, Option<Session>>, StoreError> {
+        let answer = self
+            .client()
+            .update_item()
+            .table_name(self.name())
+            .set_key(Some(keys::session(user, id).attributes()))
+            .update_expression("SET #counter = #counter + :one, refreshed_at = :now")
+            .condition_expression("#counter = :counter AND refreshed_at > :idle AND created_at > :begun")
+            .expression_attribute_names("#counter", "counter")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":counter", number(counter))
+            .expression_attribute_values(":now", number(now.millis()))
+            .expression_attribute_values(":idle", number(now.minus(Session::IDLE).millis()))
+            .expression_attribute_values(":begun", number(now.minus(Session::LIFE).millis()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                let item: SessionItem = from_item(answer.attributes.unwrap_or_default())?;
+                return Ok(Ok(item.into()));
+            }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(
+                aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(
+                    refused,
+                ),
+            ) => {
+                let item: Option<SessionItem> = refused.item.clone().map(from_item).transpose()?;
+                Ok(Err(item.map(Into::into)))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// P3: ends sessions of a person. Those that are gone already stay gone.
+    pub async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StoreError> {
+        for id in ids {
+            self.delete_item(&keys::session(user, *id)).await?;
+        }
+        Ok(())
+    }
+
+    /// P3: every session of a person, the oldest first.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        let items: Vec<SessionItem> = self.all(&keys::sessions(user)).await?;
+        Ok(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Transaction<'_> {
+    /// P3: a new session, with other new things.
+    pub fn put_session(self, session: &Session) -> Result<Self, StoreError> {
+        let key = keys::session(session.user, session.id);
+        self.put_new(&key, &SessionItem::from(session), Some(session.absolute_end()))
+    }
+}

@@ -1,0 +1,251 @@
+//! The one table. [`keys`] spells every key; this file has the few calls that the stores of the
+//! resources are made of; [`error`] says what can go wrong.
+//!
+//! A store turns one access pattern into one call and back. "Not there" is `None`, never an error.
+
+mod error;
+pub mod keys;
+mod transaction;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use error::StoreError;
+pub use keys::Key;
+pub use transaction::{Cancelled, Transaction};
+
+use crate::clock::Timestamp;
+
+/// An item as the SDK has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The version of the items that this code writes; older ones are upcast when they are read.
+const SCHEMA: u16 = 1;
+
+/// The table.
+#[derive(Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table `name`.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the table answers: one read of an item that is not there.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.get_item(&keys::nothing()).await.map(|_| ())
+    }
+
+    async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(answer.item)
+    }
+
+    /// One consistent read.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key).await?.map(from_item).transpose()
+    }
+
+    /// Puts an item that must not be there yet; `false` when it is.
+    pub(crate) async fn put_new<T: Serialize>(
+        &self,
+        key: &Key,
+        value: &T,
+        expires: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.put_if(key, value, expires, "attribute_not_exists(pk)", HashMap::new()).await
+    }
+
+    /// Puts an item where `condition` holds; `false` when it does not.
+    pub(crate) async fn put_if<T: Serialize>(
+        &self,
+        key: &Key,
+        value: &T,
+        expires: Option<Timestamp>,
+        condition: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(to_item(key, value, expires)?))
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .send()
+            .await;
+        error::unless_refused(answer).map(|put| put.is_some())
+    }
+
+    /// Updates an item; `false` when `condition` does not hold.
+    pub(crate) async fn update_item(
+        &self,
+        key: &Key,
+        change: &str,
+        condition: Option<&str>,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .update_expression(change)
+            .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .send()
+            .await;
+        error::unless_refused(answer).map(|update| update.is_some())
+    }
+
+    /// Deletes an item, if it is there.
+    pub(crate) async fn delete_item(&self, key: &Key) -> Result<(), StoreError> {
+        self.client.delete_item().table_name(&self.name).set_key(Some(key.attributes())).send().await?;
+        Ok(())
+    }
+
+    /// One page of the items of a partition whose sort keys begin as `first` does, the newest
+    /// first, after `after`.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        first: &Key,
+        after: Option<&Key>,
+        limit: u16,
+    ) -> Result<Vec<T>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", first.pk_value())
+            .expression_attribute_values(":sk", first.sk_value())
+            .set_exclusive_start_key(after.map(Key::attributes))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(i32::from(limit))
+            .send()
+            .await?;
+        answer.items.unwrap_or_default().into_iter().map(from_item).collect()
+    }
+
+    /// Every item of a partition whose sort key begins as `first` does, the oldest first. For what
+    /// is bounded: the answer is read to its end.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, first: &Key) -> Result<Vec<T>, StoreError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+                .expression_attribute_values(":pk", first.pk_value())
+                .expression_attribute_values(":sk", first.sk_value())
+                .set_exclusive_start_key(start)
+                .consistent_read(true)
+                .send()
+                .await?;
+            for item in answer.items.unwrap_or_default() {
+                items.push(from_item(item)?);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Several consistent reads in one call (100 at a time), in the order of the keys. Keys that
+    /// DynamoDB leaves unprocessed are asked for again, a few times.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut found: HashMap<Key, Item> = HashMap::new();
+        for chunk in keys.chunks(100) {
+            let mut wanted: Vec<Item> = Vec::new();
+            for key in chunk {
+                let attributes = key.attributes();
+                if !wanted.contains(&attributes) {
+                    wanted.push(attributes);
+                }
+            }
+            self.collect(wanted, &mut found).await?;
+        }
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    async fn collect(&self, mut wanted: Vec<Item>, found: &mut HashMap<Key, Item>) -> Result<(), StoreError> {
+        const TRIES: u32 = 6;
+        for round in 0..TRIES {
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            if round > 0 {
+                tokio::time::sleep(Duration::from_millis(10 << round)).await;
+            }
+            let request =
+                KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build()?;
+            let answer = self.client.batch_get_item().request_items(&self.name, request).send().await?;
+            for item in answer.responses.unwrap_or_default().remove(&self.name).unwrap_or_default() {
+                if let Some(key) = Key::of_item(&item) {
+                    found.insert(key, item);
+                }
+            }
+            wanted = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.name)
+                .map(|left| left.keys)
+                .unwrap_or_default();
+        }
+        if wanted.is_empty() { Ok(()) } else { Err(StoreError::throttled()) }
+    }
+}
+
+/// An item of `value` under `key`. `expires` is when DynamoDB may clean it up: never a rule, since
+/// it may stay for days.
+pub(crate) fn to_item<T: Serialize>(
+    key: &Key,
+    value: &T,
+    expires: Option<Timestamp>,
+) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value)?;
+    item.extend(key.attributes());
+    item.insert("schema".to_owned(), AttributeValue::N(SCHEMA.to_string()));
+    if let Some(expires) = expires {
+        item.insert("expires".to_owned(), AttributeValue::N(expires.seconds().to_string()));
+    }
+    Ok(item)
+}
+
+/// The value of an item.
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    Ok(serde_dynamo::from_item(item)?)
+}
+
+/// A number as an attribute.
+pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}

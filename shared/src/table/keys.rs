@@ -1,0 +1,160 @@
+//! Every key of the table. Nothing outside of this file can make one.
+//!
+//! Identifiers stand in keys as they are: their prefixes say the kind. What a tenant owns is under
+//! a partition that begins with the organisation's id. The exceptions answer "who is this?" before
+//! an organisation is known: P1 to P3 and P7; each item there names its organisation.
+//!
+//! | No. | Item | pk | sk |
+//! |---|---|---|---|
+//! | P1 | e-mail claim | `email#<sha256>` | `self` |
+//! | P2 | user | `usr` | `self` |
+//! | P3 | session | `usr` | `ses` |
+//! | P4 | membership, by user | `usr` | `org` |
+//! | P5 | organisation | `org` | `self` |
+//! | P6 | membership, by organisation | `org` | `usr` |
+//! | P7 | API key, by its id, with the digest | `key` | `self` |
+//! | P8 | API key, by organisation, without it | `org` | `key` |
+//! | P9 | webhook | `org` | `whk` |
+//! | P10 | event | `org#<day>` | `evt` |
+//! | P11 | idempotency record | `org#idempotency#<sha256>` | `self` |
+//! | P12 | delivery | `org#whk` | `evt` |
+//! | P13 | failed attempt | `org#whk#attempts` | `evt#<number>` |
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Item;
+use crate::id::{ApiKeyId, DeliveryId, EventId, OrgId, SessionId, UserId, WebhookId};
+
+/// A primary key. Private fields: a key that is not in this file cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl Key {
+    fn new(pk: impl ToString, sk: impl ToString) -> Self {
+        Self { pk: pk.to_string(), sk: sk.to_string() }
+    }
+
+    pub(crate) fn attributes(&self) -> Item {
+        Item::from([("pk".to_owned(), self.pk_value()), ("sk".to_owned(), self.sk_value())])
+    }
+
+    pub(super) fn pk_value(&self) -> AttributeValue {
+        AttributeValue::S(self.pk.clone())
+    }
+
+    pub(super) fn sk_value(&self) -> AttributeValue {
+        AttributeValue::S(self.sk.clone())
+    }
+
+    pub(super) fn of_item(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+        Some(Self { pk: text("pk")?, sk: text("sk")? })
+    }
+}
+
+const SELF: &str = "self";
+
+/// A key that no item has, to ask whether the table answers.
+pub(super) fn nothing() -> Key {
+    Key::new("nothing", SELF)
+}
+
+/// P1: who has an e-mail address, by the SHA-256 of its normal form.
+pub fn email(digest: &str) -> Key {
+    Key::new(format_args!("email#{digest}"), SELF)
+}
+
+/// P2: a person.
+pub fn user(user: UserId) -> Key {
+    Key::new(user, SELF)
+}
+
+/// P3: a session of a person.
+pub fn session(user: UserId, session: SessionId) -> Key {
+    Key::new(user, session)
+}
+
+/// P3: where the sessions of a person begin.
+pub fn sessions(user: UserId) -> Key {
+    Key::new(user, format_args!("{}_", SessionId::PREFIX))
+}
+
+/// P4: a membership, found by the person.
+pub fn membership_of_user(user: UserId, org: OrgId) -> Key {
+    Key::new(user, org)
+}
+
+/// P4: where the memberships of a person begin.
+pub fn memberships_of_user(user: UserId) -> Key {
+    Key::new(user, format_args!("{}_", OrgId::PREFIX))
+}
+
+/// P5: an organisation.
+pub fn organization(org: OrgId) -> Key {
+    Key::new(org, SELF)
+}
+
+/// P6: a membership, found by the organisation.
+pub fn member(org: OrgId, user: UserId) -> Key {
+    Key::new(org, user)
+}
+
+/// P7: an API key, found by what its text says.
+pub fn api_key(key: ApiKeyId) -> Key {
+    Key::new(key, SELF)
+}
+
+/// P8: an API key of an organisation.
+pub fn api_key_of(org: OrgId, key: ApiKeyId) -> Key {
+    Key::new(org, key)
+}
+
+/// P8: where the API keys of an organisation begin.
+pub fn api_keys_of(org: OrgId) -> Key {
+    Key::new(org, format_args!("{}_", ApiKeyId::PREFIX))
+}
+
+/// P9: a webhook.
+pub fn webhook(org: OrgId, webhook: WebhookId) -> Key {
+    Key::new(org, webhook)
+}
+
+/// P9: where the webhooks of an organisation begin.
+pub fn webhooks(org: OrgId) -> Key {
+    Key::new(org, format_args!("{}_", WebhookId::PREFIX))
+}
+
+/// P10: an event, in the bucket of the day it was made: no partition holds them all.
+pub fn event(org: OrgId, event: EventId) -> Key {
+    let made_at = event.made_at().to_string();
+    let day = made_at.get(..10).unwrap_or_default();
+    Key::new(format_args!("{org}#{day}"), event)
+}
+
+/// P11: what a request with an `Idempotency-Key` did.
+pub fn idempotency(org: OrgId, digest: &str) -> Key {
+    Key::new(format_args!("{org}#idempotency#{digest}"), SELF)
+}
+
+/// P12: a delivery.
+pub fn delivery(org: OrgId, id: DeliveryId) -> Key {
+    Key::new(format_args!("{org}#{}", id.webhook), id.event)
+}
+
+/// P12: where the deliveries of a webhook begin.
+pub fn deliveries(org: OrgId, webhook: WebhookId) -> Key {
+    Key::new(format_args!("{org}#{webhook}"), format_args!("{}_", EventId::PREFIX))
+}
+
+/// P13: one failed attempt. Zero padded, so that the attempts sort.
+pub fn attempt(org: OrgId, id: DeliveryId, number: u16) -> Key {
+    Key::new(format_args!("{org}#{}#attempts", id.webhook), format_args!("{}#{number:05}", id.event))
+}
+
+/// P13: where the failed attempts of a delivery begin.
+pub fn attempts(org: OrgId, id: DeliveryId) -> Key {
+    Key::new(format_args!("{org}#{}#attempts", id.webhook), format_args!("{}#", id.event))
+}

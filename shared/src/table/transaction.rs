@@ -1,0 +1,137 @@
+//! Several writes that happen together or not at all.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use serde::Serialize;
+
+use super::{Key, StoreError, Table, to_item};
+use crate::clock::Timestamp;
+
+/// The conditions that were not met: the places, in the order of the writes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cancelled(pub Vec<usize>);
+
+/// Writes to be made together: at most 100.
+pub struct Transaction<'a> {
+    table: &'a Table,
+    items: Vec<TransactWriteItem>,
+}
+
+impl Table {
+    /// An empty transaction.
+    pub fn transaction(&self) -> Transaction<'_> {
+        Transaction { table: self, items: Vec::new() }
+    }
+}
+
+impl Transaction<'_> {
+    /// Puts an item that must not be there yet.
+    pub(crate) fn put_new<T: Serialize>(
+        self,
+        key: &Key,
+        value: &T,
+        expires: Option<Timestamp>,
+    ) -> Result<Self, StoreError> {
+        self.put_if(key, value, expires, "attribute_not_exists(pk)", HashMap::new())
+    }
+
+    /// Puts an item where `condition` holds.
+    pub(crate) fn put_if<T: Serialize>(
+        mut self,
+        key: &Key,
+        value: &T,
+        expires: Option<Timestamp>,
+        condition: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        let put = Put::builder()
+            .table_name(self.table.name())
+            .set_item(Some(to_item(key, value, expires)?))
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .build()?;
+        self.items.push(TransactWriteItem::builder().put(put).build());
+        Ok(self)
+    }
+
+    /// Updates an item where `condition` holds.
+    pub(crate) fn update(
+        mut self,
+        key: &Key,
+        change: &str,
+        condition: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key.attributes()))
+            .update_expression(change)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .build()?;
+        self.items.push(TransactWriteItem::builder().update(update).build());
+        Ok(self)
+    }
+
+    /// Deletes an item that has to be there.
+    pub(crate) fn delete(mut self, key: &Key) -> Result<Self, StoreError> {
+        let delete = Delete::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key.attributes()))
+            .condition_expression("attribute_exists(pk)")
+            .build()?;
+        self.items.push(TransactWriteItem::builder().delete(delete).build());
+        Ok(self)
+    }
+
+    /// Writes all of it, or nothing. A conflict with another writer is tried again a few times;
+    /// the SDK's own repetitions carry one token, so that none of them writes twice.
+    pub async fn commit(self) -> Result<Result<(), Cancelled>, StoreError> {
+        const TRIES: u32 = 5;
+        for round in 0..TRIES {
+            if round > 0 {
+                tokio::time::sleep(Duration::from_millis(10 << round)).await;
+            }
+            let answer = self
+                .table
+                .client()
+                .transact_write_items()
+                .set_transact_items(Some(self.items.clone()))
+                .send()
+                .await;
+            let Err(error) = answer else { return Ok(Ok(())) };
+            match reasons(error.as_service_error()) {
+                Some(refused) if !refused.is_empty() => return Ok(Err(Cancelled(refused))),
+                Some(_) => {}
+                None => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Contended)
+    }
+}
+
+/// Which conditions were not met. An empty list is a conflict with another writer; `None` is an
+/// error of another kind, throttling among them.
+fn reasons(error: Option<&TransactWriteItemsError>) -> Option<Vec<usize>> {
+    match error? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let reasons = cancelled.cancellation_reasons();
+            let known = |code: Option<&str>| {
+                matches!(code, None | Some("None" | "ConditionalCheckFailed" | "TransactionConflict"))
+            };
+            reasons.iter().all(|reason| known(reason.code())).then(|| {
+                reasons
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
+                    .map(|(place, _)| place)
+                    .collect()
+            })
+        }
+        TransactWriteItemsError::TransactionInProgressException(_) => Some(Vec::new()),
+        _ => None,
+    }
+}

@@ -1,0 +1,11 @@
+//! The three kinds of bearer text: access tokens (JWT), refresh tokens (`rt_`), API keys (`aif_`).
+//! Their formats only; who may do what with them is decided elsewhere.
+
+mod access;
+mod base62;
+mod key;
+mod refresh;
+
+pub use access::{ACCESS_TOKEN_SECONDS, AccessClaims, AccessTokenError, kid_of};
+pub use key::{Environment, KeyDigest, KeyToken};
+pub use refresh::RefreshToken;

@@ -1,0 +1,222 @@
+//! What a webhook is.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Timestamp, millis};
+use crate::id::{OrgId, WebhookId};
+use crate::name::{Description, Metadata};
+use crate::problem::Violation;
+use crate::secret::Sealed;
+
+/// The type of an event: segments of letters, digits and `_`, joined by dots; at most 128 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventType(String);
+
+impl EventType {
+    const CHARS_MAX: usize = 128;
+
+    /// The type.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn is_well_formed(text: &str) -> bool {
+        let segment =
+            |s: &str| !s.is_empty() && s.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        text.len() <= Self::CHARS_MAX && text.split('.').all(segment)
+    }
+}
+
+impl FromStr for EventType {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let rule = "expected segments of letters, digits and `_` joined by dots, at most 128 characters";
+        Self::is_well_formed(text)
+            .then(|| Self(text.to_owned()))
+            .ok_or_else(|| Violation::new("invalid_event_type", rule))
+    }
+}
+
+impl schemars::JsonSchema for EventType {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventType".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$",
+            "maxLength": Self::CHARS_MAX,
+        })
+    }
+}
+
+/// What a webhook subscribes to: one type, or with `.*` at the end all that begin so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventPattern(String);
+
+impl EventPattern {
+    /// Whether an event of `kind` is meant.
+    pub fn matches(&self, kind: &EventType) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => kind.0.starts_with(prefix),
+            None => self.0 == kind.0,
+        }
+    }
+}
+
+impl FromStr for EventPattern {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let rule = "expected an event type, or one with `.*` at its end";
+        let kind = text.strip_suffix(".*").unwrap_or(text);
+        let right = EventType::is_well_formed(kind);
+        right.then(|| Self(text.to_owned())).ok_or_else(|| Violation::new("invalid_event_type", rule))
+    }
+}
+
+impl schemars::JsonSchema for EventPattern {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventPattern".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*([.][*])?$" })
+    }
+}
+
+/// Whether a webhook receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Active,
+    /// It was switched off.
+    Disabled(Disabled),
+}
+
+/// Why and since when a webhook is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disabled {
+    /// The receiver answered 410 Gone.
+    Gone {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A secret as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// The secret, encrypted.
+    pub sealed: Sealed,
+    /// Until when it signs beside its successor; absent on the current one.
+    #[serde(with = "millis::optional", default)]
+    pub valid_until: Option<Timestamp>,
+}
+
+/// An endpoint and what it subscribes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Which.
+    pub id: WebhookId,
+    /// Whose.
+    pub org: OrgId,
+    /// Where to. Checked against the egress rules when it was set, and again at each delivery.
+    pub url: String,
+    /// What it subscribes to; empty means everything.
+    pub event_types: Vec<EventPattern>,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// Its owner's notes.
+    pub metadata: Metadata,
+    /// How long one attempt may take in all.
+    pub timeout_seconds: u32,
+    /// Whether it receives.
+    pub status: Status,
+    /// The current secret first; behind it those that still sign.
+    pub secrets: Vec<SealedSecret>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes: its `ETag`.
+    pub version: u32,
+}
+
+impl Webhook {
+    /// The default for one attempt.
+    pub const TIMEOUT_SECONDS_DEFAULT: u32 = 15;
+    /// The most for one attempt: the dispatcher's own time has to hold it.
+    pub const TIMEOUT_SECONDS_MAX: u32 = 30;
+    /// How many secrets sign at once: a receiver checks each.
+    const SECRETS_MAX: usize = 3;
+
+    /// Whether it subscribes to events of `kind`.
+    pub fn subscribes_to(&self, kind: &EventType) -> bool {
+        self.event_types.is_empty() || self.event_types.iter().any(|pattern| pattern.matches(kind))
+    }
+
+    /// The secrets that sign at `now`, the current one first.
+    pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &SealedSecret> {
+        self.secrets.iter().filter(move |secret| secret.valid_until.is_none_or(|end| now < end))
+    }
+
+    /// Makes `sealed` the current secret; the one before signs beside it for `overlap`. Gives the
+    /// time until which it does.
+    pub fn rotate(&mut self, sealed: Sealed, overlap: Duration, now: Timestamp) -> Timestamp {
+        let until = now.plus(overlap);
+        for secret in &mut self.secrets {
+            // An older overlap goes on as it was promised.
+            secret.valid_until.get_or_insert(until);
+        }
+        self.secrets.retain(|secret| secret.valid_until.is_none_or(|end| now < end));
+        self.secrets.insert(0, SealedSecret { sealed, valid_until: None });
+        self.secrets.truncate(Self::SECRETS_MAX);
+        until
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_segments_joined_by_dots() {
+        for right in ["invoice", "invoice.paid", "a.b.c_d.E9"] {
+            assert!(right.parse::<EventType>().is_ok(), "{right}");
+        }
+        let long = "a".repeat(129);
+        for wrong in ["", ".", "a.", ".a", "a..b", "a b", "a-b", "a.*", "é", &long] {
+            assert!(wrong.parse::<EventType>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_means_one_type_or_all_below_it() {
+        let matches = |pattern: &str, kind: &str| {
+            pattern.parse::<EventPattern>().unwrap().matches(&kind.parse().unwrap())
+        };
+        assert!(matches("invoice.paid", "invoice.paid"));
+        assert!(!matches("invoice.paid", "invoice.paid.late"));
+        assert!(matches("invoice.*", "invoice.paid.late"));
+        assert!(!matches("invoice.*", "invoice"));
+        assert!(!matches("invoice.*", "invoices.paid"));
+        for wrong in ["*", ".*", "a*", "a.*.b", "*.a"] {
+            assert!(wrong.parse::<EventPattern>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! P9: webhooks. A change is written on the version it was made from, or not at all.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Disabled, EventPattern, SealedSecret, Status, Webhook};
+use crate::clock::{Timestamp, millis};
+use crate::id::{OrgId, WebhookId};
+use crate::idempotency::{self, Claim};
+use crate::name::{Description, Metadata};
+use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
+
+/// How many webhooks an organisation can have.
+pub const WEBHOOKS_MAX: usize = 50;
+
+/// What became of a creation with an `Idempotency-Key`.
+#[derive(Debug)]
+pub enum Created {
+    /// It was made now.
+    Now,
+    /// The key stands for an earlier request.
+    Before(idempotency::Record),
+}
+
+#[derive(Serialize, Deserialize)]
+struct WebhookItem {
+    webhook: WebhookId,
+    org: OrgId,
+    url: String,
+    event_types: Vec<EventPattern>,
+    #[serde(default)]
+    description: Option<Description>,
+    #[serde(default)]
+    metadata: Metadata,
+    timeout_seconds: u32,
+    #[serde(with = "millis::optional", default)]
+    gone_at: Option<Timestamp>,
+    secrets: Vec<SealedSecret>,
+    #[serde(with = "millis")]
+    created_at: Timestamp,
+    #[serde(with = "millis")]
+    updated_at: Timestamp,
+    version: u32,
+}
+
+impl From<WebhookItem> for Webhook {
+    fn from(item: WebhookItem) -> Self {
+        Self {
+            id: item.webhook,
+            org: item.org,
+            url: item.url,
+            event_types: item.event_types,
+            description: item.description,
+            metadata: item.metadata,
+            timeout_seconds: item.timeout_seconds,
+            status: item.gone_at.map_or(Status::Active, |at| Status::Disabled(Disabled::Gone { at })),
+            secrets: item.secrets,
+            created_at: item.created_at,
+            updated_at: item.updated_at,
+            version: item.version,
+        }
+    }
+}
+
+impl From<&Webhook> for WebhookItem {
+    fn from(webhook: &Webhook) -> Self {
+        let webhook = webhook.clone();
+        Self {
+            webhook: webhook.id,
+            org: webhook.org,
+            url: webhook.url,
+            event_types: webhook.event_types,
+            description: webhook.description,
+            metadata: webhook.metadata,
+            timeout_seconds: webhook.timeout_seconds,
+            gone_at: match webhook.status {
+                Status::Active => None,
+                Status::Disabled(Disabled::Gone { at }) => Some(at),
+            },
+            secrets: webhook.secrets,
+            created_at: webhook.created_at,
+            updated_at: webhook.updated_at,
+            version: webhook.version,
+        }
+    }
+}
+
+/// Of an item that was read with others.
+pub(crate) fn webhook_of(item: Item) -> Result<Webhook, StoreError> {
+    from_item::<WebhookItem>(item).map(Into::into)
+}
+
+impl Table {
+    /// P9: a webhook.
+    pub async fn webhook(&self, org: OrgId, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let item: Option<WebhookItem> = self.get(&keys::webhook(org, id)).await?;
+        Ok(item.map(Into::into))
+    }
+
+    /// P9: a page of an organisation's webhooks, the newest first.
+    pub async fn webhooks(
+        &self,
+        org: OrgId,
+        after: Option<WebhookId>,
+        limit: u16,
+    ) -> Result<Vec<Webhook>, StoreError> {
+        let after = after.map(|id| keys::webhook(org, id));
+        let items: Vec<WebhookItem> = self.page(&keys::webhooks(org), after.as_ref(), limit).await?;
+        Ok(items.into_iter().map(Into::into).collect())
+    }
+
+    /// P9: all webhooks of an organisation ([`WEBHOOKS_MAX`] bounds them), the oldest first. The
+    /// read is consistent: a webhook made before a publish is matched.
+    pub async fn all_webhooks(&self, org: OrgId) -> Result<Vec<Webhook>, StoreError> {
+        let items: Vec<WebhookItem> = self.all(&keys::webhooks(org)).await?;
+        Ok(items.into_iter().map(Into::into).collect())
+    }
+
+    /// P9 and P11: a new webhook, once per `Idempotency-Key`.
+    pub async fn create_webhook(
+        &self,
+        webhook: &Webhook,
+        claim: Option<&Claim>,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let key = keys::webhook(webhook.org, webhook.id);
+        let transaction = self.transaction().put_new(&key, &WebhookItem::from(webhook), None)?;
+        match self.create_once(transaction, webhook.org, claim, &webhook.id.to_string(), now).await? {
+            Some(record) => Ok(Created::Before(record)),
+            None => Ok(Created::Now),
+        }
+    }
+
+    /// P9: writes a changed webhook if the table still has the version it was made from. `false`
+    /// when it was changed or deleted meanwhile.
+    pub async fn update_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+        Ok(self.transaction().update_webhook(webhook)?.commit().await?.is_ok())
+    }
+
+    /// P9: deletes a webhook; `false` when there is none.
+    pub async fn delete_webhook(&self, org: OrgId, id: WebhookId) -> Result<bool, StoreError> {
+        Ok(self.transaction().delete(&keys::webhook(org, id))?.commit().await?.is_ok())
+    }
+}
+
+impl Transaction<'_> {
+    /// P9: a changed webhook, whose version counts up. The change was made from the one before.
+    pub fn update_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
+        let from = HashMap::from([(":from".to_owned(), number(webhook.version.saturating_sub(1)))]);
+        let key = keys::webhook(webhook.org, webhook.id);
+        self.put_if(&key, &WebhookItem::from(webhook), None, "version = :from", from)
+    }
+
+    /// P9: switches a webhook off because its receiver is gone. Refused when it was deleted.
+    pub fn mark_webhook_gone(self, org: OrgId, id: WebhookId, at: Timestamp) -> Result<Self, StoreError> {
+        let change = "SET gone_at = :at, updated_at = :at, version = version + :one";
+        let values = HashMap::from([(":at".to_owned(), number(at.millis())), (":one".to_owned(), number(1))]);
+        self.update(&keys::webhook(org, id), change, "attribute_exists(pk)", values)
+    }
+}

@@ -1,0 +1,8 @@
+//! The product in one process: every route over a real socket and a real table.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod documents;
+mod routes;
+mod security;
+mod template;
+mod tidy;

@@ -1,0 +1,5 @@
+//! `/api/events`.
+
+mod idempotency;
+mod publish;
+mod read;

@@ -1,0 +1,6 @@
+//! `/api/webhooks`.
+
+mod change;
+mod create;
+mod list;
+mod rotate_secret;

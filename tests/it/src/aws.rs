@@ -1,0 +1,63 @@
+//! Clients of the local services, as the functions have them, and a count of their calls.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
+};
+use aws_sdk_dynamodb::error::BoxError;
+
+fn credentials() -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "tests"))
+}
+
+/// The operations that were called, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted(Arc<Mutex<Vec<String>>>);
+
+impl Counted {
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Counted {
+    fn name(&self) -> &'static str {
+        "Counted"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        self.0.lock().unwrap().push(operation);
+        Ok(())
+    }
+}
+
+macro_rules! config {
+    ($sdk:ident, $url:expr) => {
+        $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials())
+            .endpoint_url($url)
+    };
+}
+
+pub(crate) fn dynamodb(url: &str, counted: Counted) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, url).interceptor(counted).build())
+}
+
+pub(crate) fn secrets(url: &str) -> aws_sdk_secretsmanager::Client {
+    aws_sdk_secretsmanager::Client::from_conf(config!(aws_sdk_secretsmanager, url).build())
+}
+
+pub(crate) fn sqs(url: &str) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, url).build())
+}

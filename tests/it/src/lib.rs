@@ -1,0 +1,27 @@
+//! The harness of the integration tests: every function in one process, with a `DynamoDB` and a
+//! Secrets Manager of its own, a queue and a clock that the test moves, behind a real socket.
+#![expect(clippy::unwrap_used, reason = "a harness that cannot be set up fails the test")]
+
+mod account;
+mod app;
+mod aws;
+mod call;
+mod queue;
+
+pub use account::{Account, MadeWebhook, PASSWORD};
+pub use app::App;
+pub use call::{Answer, Request};
+pub use queue::Message;
+pub use stack::{Call, Receiver};
+
+use std::path::PathBuf;
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The template that everything here is made from.
+pub fn template() -> stack::Template {
+    stack::Template::load(repository().join("template.yaml")).unwrap()
+}

@@ -1,0 +1,235 @@
+//! The secrets. With a state directory they are kept in `secrets.json`, which only
+//! its owner can read.
+//!
+//! An ARN here never changes, so that an environment that was copied stays right;
+//! the Secrets Manager inside makes a new one at every start. So ours is turned into
+//! the secret's name on the way in, and put into the answer on the way out.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use rustack_secretsmanager_core::config::SecretsManagerConfig;
+use rustack_secretsmanager_core::handler::RustackSecretsManagerHandler;
+use rustack_secretsmanager_core::provider::RustackSecretsManager;
+use rustack_secretsmanager_http::dispatch::dispatch_operation;
+use rustack_secretsmanager_http::response::error_to_response;
+use rustack_secretsmanager_http::router::resolve_operation;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::route::answer_json;
+use super::{ServiceError, State};
+use crate::template::{ACCOUNT_ID, REGION, Secret};
+
+/// The prefix of `x-amz-target`.
+pub(super) const TARGET: &str = "secretsmanager.";
+
+/// Restored in this order, each as the current one, so that the labels move as they did.
+const STAGES: [&str; 3] = ["AWSPREVIOUS", "AWSCURRENT", "AWSPENDING"];
+
+/// A handle on the secrets; clones are the same secrets.
+#[derive(Debug, Clone)]
+pub(super) struct Secrets {
+    handler: Arc<RustackSecretsManagerHandler>,
+    file: Option<Arc<PathBuf>>,
+}
+
+/// A version in the file.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    stage: String,
+    version_id: String,
+    value: String,
+}
+
+impl Secrets {
+    pub(super) fn kept_in(state: &State) -> Secrets {
+        let provider = RustackSecretsManager::new(SecretsManagerConfig {
+            skip_signature_validation: true,
+            default_region: REGION.to_owned(),
+            default_account_id: ACCOUNT_ID.to_owned(),
+        });
+        let file = match state {
+            State::Memory => None,
+            State::Directory(path) => Some(Arc::new(path.join("secrets.json"))),
+        };
+        Secrets { handler: Arc::new(RustackSecretsManagerHandler::new(Arc::new(provider))), file }
+    }
+
+    /// Restores what the file has, makes what it has not.
+    pub(super) async fn make(&self, secrets: &[Secret]) -> Result<(), ServiceError> {
+        let mut kept = self.read()?;
+        for secret in secrets {
+            let name = secret.name();
+            self.call("CreateSecret", &secret.id, json!({ "Name": name })).await?;
+            let versions = match kept.remove(&name) {
+                Some(versions) => versions,
+                None => vec![self.generate(secret).await?],
+            };
+            for version in versions {
+                let stage = if version.stage == "AWSPENDING" { "AWSPENDING" } else { "AWSCURRENT" };
+                let mut input = json!({
+                    "SecretId": name,
+                    "SecretString": version.value,
+                    "VersionStages": [stage],
+                });
+                if !version.version_id.is_empty() {
+                    input["ClientRequestToken"] = version.version_id.into();
+                }
+                self.call("PutSecretValue", &secret.id, input).await?;
+            }
+        }
+        self.write().await
+    }
+
+    /// A first version, as `GenerateSecretString` describes it.
+    async fn generate(&self, secret: &Secret) -> Result<Kept, ServiceError> {
+        let value = if let Some(fixed) = &secret.fixed {
+            fixed.clone()
+        } else {
+            let password = self.call("GetRandomPassword", &secret.id, secret.password.clone());
+            let password = password.await?["RandomPassword"].take();
+            match &secret.template {
+                None => password.as_str().unwrap_or_default().to_owned(),
+                Some((object, key)) => {
+                    let mut object = object.clone();
+                    object[key] = password;
+                    object.to_string()
+                }
+            }
+        };
+        Ok(Kept { stage: "AWSCURRENT".to_owned(), version_id: String::new(), value })
+    }
+
+    async fn call(&self, operation: &str, resource: &str, input: Value) -> Result<Value, ServiceError> {
+        let refused = |reason: String| ServiceError::Refused {
+            operation: operation.to_owned(),
+            resource: resource.to_owned(),
+            reason,
+        };
+        let target = HeaderValue::try_from(format!("{TARGET}{operation}"));
+        let target = target.map_err(|error| refused(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-target", target);
+        let answer = self.dispatch(&headers, input.to_string().into()).await;
+        answer_json(answer).await.map_err(refused)
+    }
+
+    /// One call as it came over HTTP.
+    pub(super) async fn answer(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+        let answer = self.dispatch(headers, by_name(body)).await;
+        if !answer.status().is_success() {
+            return answer;
+        }
+        let reads = ["Get", "List", "Describe", "Batch", "Validate"];
+        if !reads.iter().any(|read| operation.starts_with(read))
+            && let Err(error) = self.write().await
+        {
+            eprintln!("[secrets] {error}");
+        }
+        match answer_json(answer).await {
+            Ok(body) => Json(with_stable_arn(body)).into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+
+    async fn dispatch(&self, headers: &HeaderMap, body: Bytes) -> Response {
+        let answered = match resolve_operation(headers) {
+            Ok(operation) => dispatch_operation(self.handler.as_ref(), operation, body).await,
+            Err(error) => Err(error),
+        };
+        let response = answered.unwrap_or_else(|error| error_to_response(&error, "local"));
+        response.map(axum::body::Body::new)
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, Vec<Kept>>, ServiceError> {
+        let Some(path) = self.file.as_deref() else {
+            return Ok(BTreeMap::new());
+        };
+        let unusable = |source| ServiceError::State { path: path.clone(), source };
+        match std::fs::read(path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| unusable(error.into())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(unusable(error)),
+        }
+    }
+
+    async fn write(&self) -> Result<(), ServiceError> {
+        let Some(path) = self.file.as_deref() else {
+            return Ok(());
+        };
+        let listed = self.call("ListSecrets", "all", json!({})).await?;
+        let mut all = BTreeMap::new();
+        let names = listed["SecretList"].as_array().into_iter().flatten();
+        for name in names.filter_map(|secret| secret["Name"].as_str()) {
+            all.insert(name.to_owned(), self.versions(name).await);
+        }
+        let text = serde_json::to_vec_pretty(&all).map_err(std::io::Error::from)?;
+        replace(path, &text).map_err(|source| ServiceError::State { path: path.clone(), source })
+    }
+
+    /// The versions that a label points to. A label without a version is an error inside.
+    async fn versions(&self, name: &str) -> Vec<Kept> {
+        let mut versions = Vec::new();
+        for stage in STAGES {
+            let input = json!({ "SecretId": name, "VersionStage": stage });
+            if let Ok(version) = self.call("GetSecretValue", name, input).await
+                && let Some(value) = version["SecretString"].as_str()
+            {
+                versions.push(Kept {
+                    stage: stage.to_owned(),
+                    version_id: version["VersionId"].as_str().unwrap_or_default().to_owned(),
+                    value: value.to_owned(),
+                });
+            }
+        }
+        versions
+    }
+}
+
+/// Writes beside the file and renames, so that a crash leaves the old one.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("json.new");
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+fn arn_prefix() -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:")
+}
+
+/// Our ARN as the name it holds.
+fn by_name(body: Bytes) -> Bytes {
+    let Ok(mut input) = serde_json::from_slice::<Value>(&body) else {
+        return body;
+    };
+    let id = input["SecretId"].as_str().unwrap_or_default();
+    let name = id.strip_prefix(&arn_prefix()).and_then(|rest| rest.strip_suffix("-local0"));
+    match name.map(str::to_owned) {
+        Some(name) => {
+            input["SecretId"] = name.into();
+            input.to_string().into()
+        }
+        None => body,
+    }
+}
+
+fn with_stable_arn(mut answer: Value) -> Value {
+    if let (Some(name), true) = (answer["Name"].as_str(), answer["ARN"].is_string()) {
+        answer["ARN"] = format!("{}{name}-local0", arn_prefix()).into();
+    }
+    answer
+}

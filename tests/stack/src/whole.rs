@@ -1,0 +1,240 @@
+//! Everything together: services, functions, gateway, queue sources, schedules.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::binaries::{self, Binaries, BinariesError};
+use crate::gateway::Gateway;
+use crate::lambda::{Lambda, Launch};
+use crate::services::{Ports, ServiceError, Services, State};
+use crate::template::{Template, TemplateError};
+use crate::{queue_source, schedule};
+
+/// How often expired items are deleted from kept state.
+const SWEEP_PERIOD: Duration = Duration::from_mins(1);
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The template. Its directory is the workspace that is built.
+    pub template: PathBuf,
+    /// Parameters that are given by hand.
+    pub parameters: Vec<(String, String)>,
+    /// The port of the gateway; 0 for any.
+    pub gateway_port: u16,
+    /// The ports of the services.
+    pub ports: Ports,
+    /// Where tables and secrets are kept.
+    pub state: State,
+    /// Neither functions nor a gateway.
+    pub services_only: bool,
+    /// Functions print nothing, unless one does not start.
+    pub quiet: bool,
+    /// Where the functions come from.
+    pub binaries: Binaries,
+}
+
+impl Options {
+    /// In memory, on free ports, quiet: for tests.
+    pub fn new(template: impl Into<PathBuf>) -> Options {
+        Options {
+            template: template.into(),
+            parameters: Vec::new(),
+            gateway_port: 0,
+            ports: Ports::ANY,
+            state: State::Memory,
+            services_only: false,
+            quiet: true,
+            binaries: Binaries::Build,
+        }
+    }
+}
+
+/// Why the stack does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The template cannot be run.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A service does not start.
+    #[error(transparent)]
+    Services(#[from] ServiceError),
+    /// There is nothing to run.
+    #[error(transparent)]
+    Binaries(#[from] BinariesError),
+    /// Something else listens on the gateway's port.
+    #[error("cannot listen on port {port}: {source}; --port takes another one")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The running stack. Dropping it kills its processes; [`Stack::shutdown`] also waits
+/// until they are gone.
+#[derive(Debug)]
+pub struct Stack {
+    template: Template,
+    url: String,
+    lambdas: Vec<Lambda>,
+    tasks: JoinSet<()>,
+    gateway: Option<Gateway>,
+    services: Arc<Services>,
+}
+
+impl Stack {
+    /// Builds what has to be built and starts everything.
+    pub async fn start(options: Options) -> Result<Stack, StackError> {
+        let parameters = options.parameters.iter();
+        let parameters: Vec<_> = parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let template = Template::load_with(&options.template, &parameters)?;
+        if options.services_only {
+            let services = Services::start_on(&template, options.state.clone(), options.ports);
+            let services = services.await?;
+            return Ok(Stack::around(template, services, &options.state));
+        }
+        // A taken port is found before minutes of building.
+        let port = options.gateway_port;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await;
+        let listener = listener.map_err(|source| StackError::Port { port, source })?;
+        let functions = template.functions().iter();
+        let functions: Vec<_> =
+            functions.map(|function| (function.id.as_str(), function.binary.as_str())).collect();
+        let workspace = options.template.parent().filter(|path| *path != Path::new(""));
+        let workspace = workspace.unwrap_or(Path::new("."));
+        let found = binaries::find(&options.binaries, workspace, &functions, options.quiet);
+        let found = found.await?;
+        let services = Services::start_on(&template, options.state.clone(), options.ports);
+        let services = services.await?;
+        let mut stack = Stack::around(template, services, &options.state);
+        for function in stack.template.functions() {
+            let launch = match found.get(&function.binary) {
+                Some(path) => Launch::Process(path.clone()),
+                None => Launch::Attached,
+            };
+            let environment = stack.services.environment(&function.id);
+            let lambda = Lambda::new(function.clone(), environment, launch, options.quiet);
+            stack.lambdas.push(lambda);
+        }
+        let gateway = Gateway::start(listener, &stack.lambdas, stack.template.cors());
+        let gateway = gateway.map_err(|source| StackError::Port { port, source })?;
+        stack.url = gateway.url();
+        stack.gateway = Some(gateway);
+        stack.start_sources();
+        Ok(stack)
+    }
+
+    fn around(template: Template, services: Services, state: &State) -> Stack {
+        let services = Arc::new(services);
+        let mut tasks = JoinSet::new();
+        if *state != State::Memory {
+            tasks.spawn(sweep_regularly(Arc::clone(&services)));
+        }
+        Stack { template, url: String::new(), lambdas: Vec::new(), tasks, gateway: None, services }
+    }
+
+    fn start_sources(&mut self) {
+        for lambda in &self.lambdas {
+            for source in &lambda.function().queues {
+                let queues = self.services.queues().clone();
+                let polling = queue_source::poll(source.clone(), queues, lambda.clone());
+                self.tasks.spawn(polling);
+            }
+            for schedule in &lambda.function().schedules {
+                let running = schedule::run(schedule.clone(), lambda.clone());
+                self.tasks.spawn(running);
+            }
+        }
+    }
+
+    /// Where the gateway answers: `http://127.0.0.1:3000`. Empty with `services_only`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The services behind the functions.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// What is run.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// Calls every function that has a schedule, once per schedule, and waits for them.
+    pub async fn tick(&self) {
+        for lambda in &self.lambdas {
+            for schedule in &lambda.function().schedules {
+                schedule::fire(schedule, lambda).await;
+            }
+        }
+    }
+
+    /// Kills the processes of a function (its logical id or binary) with SIGKILL and
+    /// returns when they are gone. The next invocation starts a new one.
+    ///
+    /// # Panics
+    ///
+    /// If the template has no such function.
+    pub async fn kill_instances(&self, function: &str) {
+        self.lambda(function).kill_instances().await;
+    }
+
+    /// The address of a Runtime API for a function that somebody else runs
+    /// (`AWS_LAMBDA_RUNTIME_API`): with [`Binaries::Attached`].
+    ///
+    /// # Panics
+    ///
+    /// If the template has no such function.
+    pub async fn attach(&self, function: &str) -> std::io::Result<SocketAddr> {
+        self.lambda(function).attach().await
+    }
+
+    fn lambda(&self, name: &str) -> &Lambda {
+        let is_named = |lambda: &&Lambda| {
+            let function = lambda.function();
+            function.id == name || function.binary == name
+        };
+        match self.lambdas.iter().find(is_named) {
+            Some(lambda) => lambda,
+            None => panic!("the template has no function `{name}`"),
+        }
+    }
+
+    /// Ends everything and waits until every process is gone.
+    pub async fn shutdown(mut self) {
+        self.gateway = None;
+        self.tasks.shutdown().await;
+        for lambda in &self.lambdas {
+            lambda.shutdown().await;
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for lambda in &self.lambdas {
+            lambda.stop();
+        }
+    }
+}
+
+async fn sweep_regularly(services: Arc<Services>) {
+    let mut ticks = tokio::time::interval(SWEEP_PERIOD);
+    loop {
+        ticks.tick().await;
+        let services = Arc::clone(&services);
+        let swept = tokio::task::spawn_blocking(move || services.sweep_expired());
+        if let Ok(Err(error)) = swept.await {
+            eprintln!("[dynamodb] {error}");
+        }
+    }
+}
