@@ -4,4 +4,4 @@ mod model;
 mod store;
 
 pub use model::{ApiKey, KeyStatus};
-pub use store::{Created, StoredKey};
+pub use store::StoredKey;

@@ -12,6 +12,9 @@ use axum::Router;
 use lambda_http::Error;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::address::EgressPolicy;
 use crate::clock::Clock;
@@ -59,12 +62,14 @@ impl Aws {
     }
 }
 
-/// The SDK sets no timeouts of its own; an answer that takes longer than this is no use to anybody.
+/// The SDK sets no timeouts of its own. No request makes more than three calls one after the other
+/// that matter, and the API functions end after ten seconds: a call that fails has to have failed by
+/// then, so that the caller gets a 503 and not the gateway's silence.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_millis(2500))
-        .operation_timeout(Duration::from_secs(6))
+        .connect_timeout(Duration::from_millis(500))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_secs(3))
         .build()
 }
 
@@ -94,7 +99,7 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     let clock = Clock::system();
     let secrets = client!(aws_sdk_secretsmanager, aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
     let dynamodb = client!(aws_sdk_dynamodb, aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
-    let table = Table::new(dynamodb, table_name);
+    let table = Table::new(dynamodb, table_name, Entropy::system());
     // Init is not slowed down by a small memory size, requests are: connect now. A table that does
     // not answer yet is the first request's business, a missing secret is fatal.
     let (keys, ping) = tokio::join!(Keeper::open(secrets, secret_key_arn, clock.clone()), table.ping());
@@ -131,17 +136,41 @@ impl Boot {
 }
 
 /// JSON lines at the level that Lambda's logging configuration asks for. Call it once, first.
+///
+/// Only our own code gets more talkative than `info`: at finer levels the runtime and the SDK write
+/// down whole events and answers, with what is secret in them.
 #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
 pub fn logs() {
-    use tracing_subscriber::EnvFilter;
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
-    let level = if level.is_empty() { "info" } else { level.as_str() };
-    let filter = EnvFilter::builder().parse_lossy(level);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).without_time();
+    let filter = EnvFilter::builder().parse_lossy(filter(&level));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_timer(Time(Clock::system()));
     if std::env::var("AWS_LAMBDA_LOG_FORMAT").as_deref() == Ok("Text") {
         lines.with_ansi(false).init();
     } else {
         lines.json().flatten_event(true).with_current_span(false).init();
+    }
+}
+
+fn filter(level: &str) -> String {
+    const OURS: [&str; 5] = ["shared", "auth", "api_keys", "webhooks", "dispatcher"];
+    match level {
+        "debug" | "trace" => {
+            OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
+        }
+        "warn" | "error" => level.to_owned(),
+        _ => "info".to_owned(),
+    }
+}
+
+/// Lambda takes a line's level for what it is only if the line says when it was written.
+struct Time(Clock);
+
+impl FormatTime for Time {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        write!(writer, "{}", self.0.now())
     }
 }
 
@@ -157,4 +186,21 @@ pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
         tracing::error!(error = %error, "the function does not start");
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fine_level_is_for_our_own_code_only() {
+        assert_eq!(
+            filter("trace"),
+            "info,shared=trace,auth=trace,api_keys=trace,webhooks=trace,dispatcher=trace"
+        );
+        assert_eq!(
+            [filter("warn"), filter("info"), filter(""), filter("x=y")],
+            ["warn", "info", "info", "info"]
+        );
+    }
 }

@@ -11,10 +11,10 @@ mod path;
 mod route;
 
 pub use fields::{Fields, Patch};
-pub use finish::{RequestId, finish};
+pub use finish::{Caller, RequestId, finish};
 pub use idempotency::{BodyDigest, IdempotencyKey};
 pub use json::{FromFields, FromFieldsWith, Json};
-pub use openapi::{Example, Operation, RouteRow, document};
+pub use openapi::{Example, Operation, RouteRow, Section, document};
 pub use page::{Cursors, Page, PageQuery};
 pub use path::PathId;
 pub use route::{Access, Route};

@@ -45,13 +45,22 @@ pub struct Record {
     pub running_until: Option<Timestamp>,
 }
 
+/// What became of a creation that may carry an `Idempotency-Key`.
+#[derive(Debug)]
+pub enum Created {
+    /// It was made now.
+    Now,
+    /// The key stands for an earlier request.
+    Before(Record),
+}
+
 #[derive(Serialize, Deserialize)]
 struct RecordItem {
     body: BodyDigest,
     made: String,
     #[serde(with = "millis")]
     created_at: Timestamp,
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     running_until: Option<Timestamp>,
 }
 
@@ -100,20 +109,22 @@ impl Table {
         claim: Option<&Claim>,
         made: &str,
         now: Timestamp,
-    ) -> Result<Option<Record>, StoreError> {
+    ) -> Result<Created, StoreError> {
         let Some(claim) = claim else {
-            // New identifiers: only a repetition of our own call can be refused, and it has written.
-            transaction.commit().await?.ok();
-            return Ok(None);
+            // New identifiers, so nothing of it can be there.
+            return match transaction.commit().await? {
+                Ok(()) => Ok(Created::Now),
+                Err(Cancelled(_)) => Err(StoreError::Contended),
+            };
         };
         let key = keys::idempotency(org, &claim.digest);
         let item = RecordItem::new(claim, made, now, None);
         let over = HashMap::from([(":over".to_owned(), number(now.minus(KEPT).millis()))]);
         match transaction.put_if(&key, &item, Some(now.plus(KEPT)), ABSENT_OR_OVER, over)?.commit().await? {
-            Ok(()) => Ok(None),
+            Ok(()) => Ok(Created::Now),
             Err(Cancelled(_)) => match self.get::<RecordItem>(&key).await? {
-                Some(record) if record.made == made => Ok(None),
-                Some(record) => Ok(Some(record.into())),
+                Some(record) if record.made == made => Ok(Created::Now),
+                Some(record) => Ok(Created::Before(record.into())),
                 None => Err(StoreError::Contended),
             },
         }
@@ -170,12 +181,22 @@ impl Table {
             .map(|_| ())
     }
 
-    /// The request failed half way: a repetition may go on with it at once.
-    pub async fn release_claim(&self, org: OrgId, claim: &Claim) -> Result<(), StoreError> {
-        let zero = [(":zero", number(0))];
-        self.set_running(org, claim, "SET running_until = :zero", Some("attribute_exists(pk)"), &zero)
-            .await
-            .map(|_| ())
+    /// The request that holds the record until `mine` failed half way: a repetition may go on at once.
+    pub async fn release_claim(&self, org: OrgId, claim: &Claim, mine: Timestamp) -> Result<(), StoreError> {
+        let values = [(":zero", number(0)), (":mine", number(mine.millis()))];
+        let still_mine = Some("running_until = :mine");
+        self.set_running(org, claim, "SET running_until = :zero", still_mine, &values).await.map(|_| ())
+    }
+
+    /// What stands under a key, if it still stands for a request.
+    pub async fn claimed(
+        &self,
+        org: OrgId,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Result<Option<Record>, StoreError> {
+        let item: Option<RecordItem> = self.get(&keys::idempotency(org, &claim.digest)).await?;
+        Ok(item.filter(|item| now.minus(KEPT) < item.created_at).map(Into::into))
     }
 
     async fn set_running(

@@ -4,12 +4,13 @@
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
-use http::Uri;
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
 use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri};
 
 use crate::context::Core;
-use crate::http::{Access, Route, finish};
+use crate::http::{Access, Caller, Route, finish};
 use crate::principal::identify;
 use crate::problem::{Kind, Problem};
 
@@ -45,10 +46,18 @@ async fn authorize(
     next: Next,
 ) -> Result<Response, Problem> {
     let principal = identify(&core, request.headers()).await?;
-    tracing::debug!(principal = principal.actor(), organization = %principal.org(), "caller identified");
-    principal.allow(access)?;
-    request.extensions_mut().insert(principal);
-    Ok(next.run(request).await)
+    let caller = Caller { principal: principal.actor(), organization: principal.org() };
+    let mut response = match principal.allow(access) {
+        Ok(()) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    response.extensions_mut().insert(caller);
+    // What was made for one caller is for no cache between us and the others.
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// `/health/` is `/health`: every path means the same with a slash at its end. This has to happen

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ pub use keys::Key;
 pub use transaction::{Cancelled, Transaction};
 
 use crate::clock::Timestamp;
+use crate::entropy::Entropy;
 
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -32,12 +34,27 @@ const SCHEMA: u16 = 1;
 pub struct Table {
     client: Client,
     name: String,
+    entropy: Entropy,
 }
 
 impl Table {
-    /// The table `name`.
-    pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    /// The table `name`. Chance is for the tokens of transactions, and for jitter.
+    pub fn new(client: Client, name: String, entropy: Entropy) -> Self {
+        Self { client, name, entropy }
+    }
+
+    fn entropy(&self) -> &Entropy {
+        &self.entropy
+    }
+
+    /// Waits before another try, each time longer and never as long as the neighbour; not before the first.
+    async fn wait_before(&self, round: u32) -> Result<(), StoreError> {
+        if round > 0 {
+            let ceiling_ms = 20_f64 * f64::from(1_u32 << round.min(8));
+            let jitter = self.entropy.jitter()?.abs();
+            tokio::time::sleep(Duration::from_secs_f64(ceiling_ms * jitter / 1000.0)).await;
+        }
+        Ok(())
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -129,27 +146,43 @@ impl Table {
     }
 
     /// One page of the items of a partition whose sort keys begin as `first` does, the newest
-    /// first, after `after`.
+    /// first, after `after`. It is full if there are enough: DynamoDB cuts an answer at 1 MB.
     pub(crate) async fn page<T: DeserializeOwned>(
         &self,
         first: &Key,
         after: Option<&Key>,
         limit: u16,
     ) -> Result<Vec<T>, StoreError> {
-        let answer = self
-            .client
+        let mut items = Vec::new();
+        let mut start = after.map(Key::attributes);
+        loop {
+            let missing = usize::from(limit).saturating_sub(items.len());
+            let answer = self
+                .query(first)
+                .set_exclusive_start_key(start)
+                .scan_index_forward(false)
+                .limit(i32::try_from(missing).unwrap_or(i32::MAX))
+                .send()
+                .await?;
+            for item in answer.items.unwrap_or_default() {
+                items.push(from_item(item)?);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() || items.len() >= usize::from(limit) {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// A consistent query for the items of a partition whose sort keys begin as `first` does.
+    fn query(&self, first: &Key) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.name)
             .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
             .expression_attribute_values(":pk", first.pk_value())
             .expression_attribute_values(":sk", first.sk_value())
-            .set_exclusive_start_key(after.map(Key::attributes))
-            .scan_index_forward(false)
             .consistent_read(true)
-            .limit(i32::from(limit))
-            .send()
-            .await?;
-        answer.items.unwrap_or_default().into_iter().map(from_item).collect()
     }
 
     /// Every item of a partition whose sort key begins as `first` does, the oldest first. For what
@@ -158,17 +191,7 @@ impl Table {
         let mut items = Vec::new();
         let mut start = None;
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-                .expression_attribute_values(":pk", first.pk_value())
-                .expression_attribute_values(":sk", first.sk_value())
-                .set_exclusive_start_key(start)
-                .consistent_read(true)
-                .send()
-                .await?;
+            let answer = self.query(first).set_exclusive_start_key(start).send().await?;
             for item in answer.items.unwrap_or_default() {
                 items.push(from_item(item)?);
             }
@@ -202,9 +225,7 @@ impl Table {
             if wanted.is_empty() {
                 return Ok(());
             }
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(10 << round)).await;
-            }
+            self.wait_before(round).await?;
             let request =
                 KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build()?;
             let answer = self.client.batch_get_item().request_items(&self.name, request).send().await?;

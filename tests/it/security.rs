@@ -4,7 +4,9 @@ use http::Method;
 use it::{Account, Answer, App};
 use serde_json::{Value, json};
 use shared::http::{Access, RouteRow};
-use shared::scope::Scope;
+use shared::id::{OrgId, SessionId, UserId};
+use shared::scope::{Modules, Role, Scope};
+use shared::token::AccessClaims;
 
 use crate::documents::functions;
 
@@ -178,7 +180,17 @@ async fn nobody_gets_in_while_the_table_does_not_answer() {
     let ada = healthy.register("ada@example.com").await;
     let key = healthy.api_key(&ada, &["events:read"]).await;
     let app = App::without_table().await;
-    for token in [&key] {
+    // A token of this deployment: the other one has a key of its own.
+    let (now, entropy) = (app.core.clock.now(), &app.core.entropy);
+    let who = (
+        UserId::new(now, entropy).unwrap(),
+        SessionId::new(now, entropy).unwrap(),
+        OrgId::new(now, entropy).unwrap(),
+    );
+    let modules = Modules::of_a_new_organization();
+    let claims = AccessClaims::new(&app.core.issuer, who, Role::Owner, modules, now, "j".to_owned());
+    let token = claims.sign(&*app.core.keys.ring().await).unwrap();
+    for token in [&key, &token] {
         let answer = app.get("/api/events/evt_01kdvdna000w3ge1r70w3ge1r7", token).send().await;
         assert_eq!(answer.problem(503), "unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"));

@@ -5,13 +5,13 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use shared::api_key::{ApiKey, Created, StoredKey};
+use shared::api_key::{ApiKey, StoredKey};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFields, IdempotencyKey, Json, NoStore, Operation, created};
-use shared::id::ApiKeyId;
-use shared::idempotency::{Claim, Record};
+use shared::id::{ApiKeyId, OrgId};
+use shared::idempotency::{Claim, Created, Record};
 use shared::name::{Metadata, Name};
 use shared::principal::{Person, Principal};
 use shared::problem::{FieldProblem, Kind, Problem, Violation};
@@ -119,10 +119,9 @@ async fn create(
     request: Request,
     claim: Option<Claim>,
 ) -> Result<(ApiKey, String), Error> {
-    check_scopes(caller, &request.scopes)?;
     let now = core.clock.now();
-    if request.expires_at.is_some_and(|end| end <= now) {
-        return Err(Error::Expired);
+    if let Err(refused) = check(caller, &request, now) {
+        return Err(before(core, maker.org, claim, now).await?.unwrap_or(refused));
     }
     let id = ApiKeyId::new(now, &core.entropy)?;
     let environment = request.environment.unwrap_or(Environment::Live);
@@ -145,6 +144,23 @@ async fn create(
         (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
         (Created::Before(_) | Created::Now, _) => Ok((stored.key, token.reveal_once())),
     }
+}
+
+/// A repetition of a request that has made its key gets that one's answer, whatever else holds by now.
+async fn before(
+    core: &Core,
+    org: OrgId,
+    claim: Option<Claim>,
+    now: Timestamp,
+) -> Result<Option<Error>, StoreError> {
+    let Some(claim) = claim else { return Ok(None) };
+    let record = core.table.claimed(org, &claim, now).await?;
+    Ok(record.map(|record| Error::Before(record, claim)))
+}
+
+fn check(caller: &Principal, request: &Request, now: Timestamp) -> Result<(), Error> {
+    check_scopes(caller, &request.scopes)?;
+    if request.expires_at.is_some_and(|end| end <= now) { Err(Error::Expired) } else { Ok(()) }
 }
 
 /// A key gets nothing that its maker does not have, and nothing that only people have.

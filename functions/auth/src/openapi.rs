@@ -3,7 +3,7 @@
 
 use axum::response::IntoResponse;
 use http::header;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::http::Operation;
 
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -12,7 +12,7 @@ const CACHE: &str = "public, max-age=3600";
 
 pub(crate) fn operation() -> Operation {
     let example = json!({ "openapi": "3.1.0", "info": { "title": "AI Foundry", "version": "0.1.0" } });
-    Operation::new("getOpenapi", "Describes this interface as OpenAPI 3.1.").answers::<Value>(
+    Operation::new("getOpenapi", "Describes this interface as OpenAPI 3.1.").answers::<Map<String, Value>>(
         200,
         "The document.",
         example,

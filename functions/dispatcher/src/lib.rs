@@ -11,20 +11,21 @@ pub mod schedule;
 pub mod send;
 mod sign;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use shared::address::EgressPolicy;
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::delivery::InHand;
 use shared::entropy::NoEntropy;
 use shared::queue::{DeliveryTask, Queue, QueueError, TaskError};
-use shared::secret::UnsealError;
+use shared::secret::{KeyRing, UnsealError};
 use shared::table::StoreError;
 
-use crate::load::{Loaded, Skip};
+use crate::load::{Loaded, Prepared, Skip};
 use crate::send::{Sender, SenderError};
 
 /// What one message asks for, and how often SQS has handed it out.
@@ -66,6 +67,8 @@ impl Dispatcher {
     const CONCURRENT: usize = 10;
     /// What load, sign and record may take beside the call itself.
     const OVERHEAD: Duration = Duration::from_secs(4);
+    /// What answering Lambda takes.
+    const LAST_WORDS: Duration = Duration::from_secs(1);
 
     /// A dispatcher that sends under `egress`.
     pub fn new(core: Core, queue: Queue, egress: EgressPolicy) -> Result<Self, SenderError> {
@@ -90,21 +93,45 @@ impl Dispatcher {
     }
 
     async fn work(&self, received: Vec<(String, Received)>, deadline: Timestamp) -> Vec<BatchItemFailure> {
-        let deliveries: Vec<_> =
-            received.iter().map(|(_, r)| (r.task.organization, r.task.delivery())).collect();
-        let in_hand = match self.core.table.in_hand(&deliveries, self.core.clock.now()).await {
+        let now = self.core.clock.now();
+        let (due, early): (Vec<_>, Vec<_>) =
+            received.into_iter().partition(|(_, r)| r.task.not_before <= now);
+        let mut failed = self.put_back(early, now).await;
+        let deliveries: Vec<_> = due.iter().map(|(_, r)| (r.task.organization, r.task.delivery())).collect();
+        let in_hand = match self.core.table.in_hand(&deliveries, now).await {
             Ok(in_hand) => in_hand,
             Err(error) => {
                 let error = DispatchError::from(error);
-                return received.into_iter().map(|(id, _)| give_back(id, &error)).collect();
+                failed.extend(due.into_iter().map(|(id, _)| give_back(id, &error)));
+                return failed;
             }
         };
-        let work = received.into_iter().zip(in_hand).map(|((id, received), in_hand)| async move {
-            self.dispatch(received, in_hand, deadline).await.err().map(|error| give_back(id, &error))
+        // What is not done when the invocation is about to end is given back, so that Lambda does not
+        // cut the whole batch off and lose what its neighbours have done.
+        let left = deadline.since(now).saturating_sub(Self::LAST_WORDS);
+        let work = due.into_iter().zip(in_hand).map(|((id, received), in_hand)| {
+            async move {
+                let done = tokio::time::timeout(left, self.dispatch(received, in_hand?, deadline)).await;
+                done.unwrap_or(Err(DispatchError::Time))
+            }
+            .map(|done: Result<(), DispatchError>| done.err().map(|error| give_back(id, &error)))
         });
-        let failures: Vec<_> =
-            futures_util::stream::iter(work).buffer_unordered(Self::CONCURRENT).collect().await;
-        failures.into_iter().flatten().collect()
+        let work = futures_util::stream::iter(work).buffer_unordered(Self::CONCURRENT);
+        failed.extend(work.filter_map(std::future::ready).collect::<Vec<_>>().await);
+        failed
+    }
+
+    /// Tasks that are not due: SQS delays by 15 minutes at the most, so a longer wait is made of
+    /// several. Nothing is read for them.
+    async fn put_back(&self, early: Vec<(String, Received)>, now: Timestamp) -> Vec<BatchItemFailure> {
+        let tasks: Vec<_> = early.iter().map(|(_, received)| received.task.clone()).collect();
+        match self.queue.send(&tasks, now).await {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                let error = DispatchError::from(error);
+                early.into_iter().map(|(id, _)| give_back(id, &error)).collect()
+            }
+        }
     }
 
     /// One message, from what was read for it to what is written down of it.
@@ -117,7 +144,6 @@ impl Dispatcher {
         let (task, now) = (received.task.clone(), self.core.clock.now());
         let prepared = match load::load(received, in_hand, now) {
             Loaded::Ready(prepared) => prepared,
-            Loaded::Early => return Ok(self.queue.send(&[task], now).await?),
             Loaded::Unfinished { next } => return Ok(self.queue.send(&[next], now).await?),
             Loaded::Skip(delivery, reason) => return self.skip(&task, delivery, reason).await,
             Loaded::Nothing(reason) => {
@@ -129,12 +155,22 @@ impl Dispatcher {
         if deadline.since(now) < timeout + Self::OVERHEAD {
             return Err(DispatchError::Time);
         }
-        let signed = sign::sign(*prepared, &*self.core.keys.ring().await, &self.egress, now)?;
-        let (prepared, sent) = match signed {
+        let ring = self.ring_for(&prepared, now).await;
+        let (prepared, sent) = match sign::sign(*prepared, &ring, &self.egress, now)? {
             sign::Signed::Request(prepared, request) => (prepared, self.sender.send(request, timeout).await),
             sign::Signed::UrlRefused(prepared, sent) => (prepared, sent),
         };
         self.record(prepared, sent).await
+    }
+
+    /// The ring with every key that sealed a secret of the webhook, also when it was rotated a moment ago.
+    async fn ring_for(&self, prepared: &Prepared, now: Timestamp) -> Arc<KeyRing> {
+        let keys = &self.core.keys;
+        let mut ring = keys.ring().await;
+        for kid in prepared.webhook.signing(now).filter_map(|secret| secret.sealed.kid()) {
+            ring = keys.ring_with(kid).await;
+        }
+        ring
     }
 
     async fn skip(

@@ -51,8 +51,6 @@ pub(crate) enum Nothing {
 pub(crate) enum Loaded {
     /// The attempt.
     Ready(Box<Prepared>),
-    /// It is not due yet: SQS cannot delay as long as a schedule can, so it waits once more.
-    Early,
     /// A dispatcher died after it recorded the attempt and, perhaps, before it sent the next task.
     Unfinished { next: DeliveryTask },
     /// The delivery is written down as skipped.
@@ -67,7 +65,7 @@ pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loade
     let Some(event) = event else { return Loaded::Nothing(Nothing::Forgotten) };
     let delivery = delivery.unwrap_or_else(|| Delivery::untried(task.delivery(), event.kind.clone()));
     if !delivery.awaits(task.attempt) {
-        return past(&task, &delivery, receive_count);
+        return past(&task, &delivery, receive_count, now);
     }
     let off = match &webhook {
         None => Some(Skip::WebhookGone),
@@ -76,7 +74,6 @@ pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loade
     };
     match (off, webhook, delivery.clone().skipped()) {
         (Some(reason), _, Ok(skipped)) => Loaded::Skip(skipped, reason),
-        (None, Some(_), _) if now < task.not_before => Loaded::Early,
         (None, Some(webhook), _) => Loaded::Ready(Box::new(Prepared {
             org: task.organization,
             event,
@@ -88,11 +85,17 @@ pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loade
     }
 }
 
-/// A message whose attempt is on record. Handed out once, it is a copy, and the record's maker
-/// goes on. Handed out again, its maker may have died before it sent the next task.
-fn past(task: &DeliveryTask, delivery: &Delivery, receive_count: u32) -> Loaded {
+/// How long after it was due the next task is taken for lost.
+const LOST_AFTER: Duration = Duration::from_mins(1);
+
+/// A message whose attempt is on record. Handed out once, it is a copy, and the record's maker goes
+/// on. Handed out again, or so late that the next attempt should be over (a dead letter that was
+/// redriven counts as new), the maker may have died before it sent the next task.
+fn past(task: &DeliveryTask, delivery: &Delivery, receive_count: u32, now: Timestamp) -> Loaded {
     match delivery.state {
-        State::Pending { due } if receive_count > 1 && delivery.attempts == task.attempt => {
+        State::Pending { due }
+            if delivery.attempts == task.attempt && (receive_count > 1 || now > due.plus(LOST_AFTER)) =>
+        {
             let next = DeliveryTask::new(task.organization, delivery.id, task.attempt.saturating_add(1), due);
             Loaded::Unfinished { next }
         }

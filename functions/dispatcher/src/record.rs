@@ -29,7 +29,7 @@ impl Dispatcher {
             Outcome::Delivered { .. } => None,
             Outcome::Rejected { .. } | Outcome::TimedOut | Outcome::Unreachable(_) => Some(&attempt),
         };
-        let gone = next == Next::SwitchOff;
+        let gone = (next == Next::SwitchOff).then_some(&webhook);
         let recorded = self.core.table.record_attempt(org, &delivery, failed, gone).await?;
         match (recorded, next) {
             (Recorded::Now, Next::Retry { due }) => {

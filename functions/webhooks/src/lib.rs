@@ -75,7 +75,7 @@ pub fn routes() -> Vec<Route<Webhooks>> {
         Route::new(
             Method::GET,
             "/api/events/{id}/deliveries",
-            sees,
+            reads,
             get(deliveries::list_of_event::handler),
             deliveries::list_of_event::operation,
         ),

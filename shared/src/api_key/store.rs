@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::model::ApiKey;
 use crate::clock::{Timestamp, millis};
 use crate::id::{ApiKeyId, OrgId, UserId};
-use crate::idempotency::{self, Claim};
+use crate::idempotency::{Claim, Created};
 use crate::name::{Metadata, Name};
 use crate::scope::Scopes;
 use crate::table::{StoreError, Table, keys, number};
@@ -23,15 +23,6 @@ pub struct StoredKey {
     pub digest: KeyDigest,
 }
 
-/// What became of a creation with an `Idempotency-Key`.
-#[derive(Debug)]
-pub enum Created {
-    /// It was made now.
-    Now,
-    /// The key stands for an earlier request.
-    Before(idempotency::Record),
-}
-
 #[derive(Serialize, Deserialize)]
 struct ApiKeyItem {
     key: ApiKeyId,
@@ -43,9 +34,9 @@ struct ApiKeyItem {
     created_by: UserId,
     #[serde(with = "millis")]
     created_at: Timestamp,
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
     #[serde(default)]
     metadata: Metadata,
@@ -155,25 +146,18 @@ impl Table {
             .transaction()
             .put_new(&keys::api_key(key.id), &ApiKeyItem::new(key, Some(digest.clone())), None)?
             .put_new(&keys::api_key_of(key.org, key.id), &ApiKeyItem::new(key, None), None)?;
-        match self.create_once(transaction, key.org, claim, &key.id.to_string(), now).await? {
-            Some(record) => Ok(Created::Before(record)),
-            None => Ok(Created::Now),
-        }
+        self.create_once(transaction, key.org, claim, &key.id.to_string(), now).await
     }
 
     /// P7 and P8: from now on the key is not accepted. `false` when it is not there or was revoked before.
     pub async fn revoke_api_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
         let change = "SET revoked_at = :now";
-        // A key that was never revoked has a null there.
-        let unrevoked = "attribute_exists(pk) AND NOT attribute_type(revoked_at, :number)";
-        let values = HashMap::from([
-            (":now".to_owned(), number(now.millis())),
-            (":number".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S("N".to_owned())),
-        ]);
+        let unrevoked = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
+        let values = HashMap::from([(":now".to_owned(), number(now.millis()))]);
         let done = self
             .transaction()
-            .update(&keys::api_key_of(org, id), change, unrevoked, values.clone())?
-            .update(&keys::api_key(id), change, unrevoked, values)?
+            .update(&keys::api_key_of(org, id), change, unrevoked, &[], values.clone())?
+            .update(&keys::api_key(id), change, unrevoked, &[], values)?
             .commit()
             .await?;
         Ok(done.is_ok())

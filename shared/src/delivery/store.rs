@@ -24,6 +24,19 @@ pub struct InHand {
     pub delivery: Option<Delivery>,
 }
 
+impl InHand {
+    fn of(
+        event: Option<Item>,
+        webhook: Option<Item>,
+        delivery: Option<Item>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let event = event.map(event_of).transpose()?.filter(|event| now < event.expires_at());
+        let webhook = webhook.map(webhook_of).transpose()?;
+        Ok(Self { event, webhook, delivery: delivery.map(delivery_of).transpose()? })
+    }
+}
+
 /// Whether a record was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
@@ -106,10 +119,10 @@ struct DeliveryItem {
     org: OrgId,
     event_type: EventType,
     status: Status,
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     due: Option<Timestamp>,
     attempts: u16,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     last_attempt: Option<AttemptItem>,
 }
 
@@ -163,12 +176,13 @@ fn expires(delivery: &Delivery) -> Timestamp {
 }
 
 impl Table {
-    /// P9, P10 and P12 for several deliveries, in one call, each item once.
+    /// P9, P10 and P12 for several deliveries, in one call, each item once. An item that cannot be
+    /// read is the trouble of its own delivery only.
     pub async fn in_hand(
         &self,
         deliveries: &[(OrgId, DeliveryId)],
         now: Timestamp,
-    ) -> Result<Vec<InHand>, StoreError> {
+    ) -> Result<Vec<Result<InHand, StoreError>>, StoreError> {
         let mut wanted = Vec::with_capacity(deliveries.len() * 3);
         for (org, id) in deliveries {
             wanted.extend([
@@ -178,24 +192,20 @@ impl Table {
             ]);
         }
         let mut items = self.get_many(&wanted).await?.into_iter();
-        let mut in_hand = Vec::with_capacity(deliveries.len());
-        for _ in deliveries {
-            let mut next = || items.next().flatten();
-            let (event, webhook, delivery) = (next(), next(), next());
-            let event = event.map(event_of).transpose()?.filter(|event| now < event.expires_at());
-            in_hand.push(InHand {
-                event,
-                webhook: webhook.map(webhook_of).transpose()?,
-                delivery: delivery.map(delivery_of).transpose()?,
-            });
-        }
-        Ok(in_hand)
+        let mut next = || items.next().flatten();
+        Ok(deliveries.iter().map(|_| InHand::of(next(), next(), next(), now)).collect())
     }
 
-    /// P12: a delivery that was tried at least once or skipped.
-    pub async fn delivery(&self, org: OrgId, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    /// P12: a delivery that was tried at least once or skipped, and is still kept.
+    pub async fn delivery(
+        &self,
+        org: OrgId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
         let item: Option<DeliveryItem> = self.get(&keys::delivery(org, id)).await?;
-        item.map(TryInto::try_into).transpose()
+        let delivery: Option<Delivery> = item.map(TryInto::try_into).transpose()?;
+        Ok(delivery.filter(|delivery| now < expires(delivery)))
     }
 
     /// P12: the deliveries of an event to each of `webhooks`, where there is one.
@@ -212,18 +222,21 @@ impl Table {
         self.get_many(&wanted).await?.into_iter().map(|item| item.map(delivery_of).transpose()).collect()
     }
 
-    /// P12: a page of a webhook's deliveries, those of the newest events first.
+    /// P12: a page of a webhook's deliveries, those of the newest events first. Those that are not kept
+    /// any more are the oldest, so leaving them out shortens the last page and no other.
     pub async fn deliveries_of_webhook(
         &self,
         org: OrgId,
         webhook: WebhookId,
         after: Option<EventId>,
         limit: u16,
+        now: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError> {
         let after = after.map(|event| keys::delivery(org, DeliveryId { event, webhook }));
         let items: Vec<DeliveryItem> =
             self.page(&keys::deliveries(org, webhook), after.as_ref(), limit).await?;
-        items.into_iter().map(TryInto::try_into).collect()
+        let deliveries = items.into_iter().map(Delivery::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(deliveries.into_iter().filter(|delivery| now < expires(delivery)).collect())
     }
 
     /// P13: the failed attempts of a delivery, the first first. The schedule bounds them.
@@ -233,13 +246,14 @@ impl Table {
     }
 
     /// P12, P13 and P9: the delivery after an attempt, written on the one before it. A failed
-    /// attempt is an item of its own; `gone` switches the webhook off in the same transaction.
+    /// attempt is an item of its own; `gone` is the webhook to switch off in the same
+    /// transaction, as it was read.
     pub async fn record_attempt(
         &self,
         org: OrgId,
         delivery: &Delivery,
         failed: Option<&Attempt>,
-        gone: bool,
+        gone: Option<&Webhook>,
     ) -> Result<Recorded, StoreError> {
         let key = keys::delivery(org, delivery.id);
         let expires = Some(expires(delivery));
@@ -251,17 +265,25 @@ impl Table {
             return Ok(if put { Recorded::Now } else { Recorded::Before });
         };
         let attempt_key = keys::attempt(org, delivery.id, failed.number);
-        let transaction = self.transaction().put_if(&key, &item, expires, unchanged, before)?.put_new(
-            &attempt_key,
-            &AttemptItem::from(failed),
-            expires,
-        )?;
-        let transaction = match (gone, failed.at) {
-            (true, at) => transaction.mark_webhook_gone(org, delivery.id.webhook, at)?,
-            (false, _) => transaction,
+        let attempted = || {
+            self.transaction().put_if(&key, &item, expires, unchanged, before.clone())?.put_new(
+                &attempt_key,
+                &AttemptItem::from(failed),
+                expires,
+            )
         };
-        match transaction.commit().await? {
+        let written = match gone {
+            None => attempted()?.commit().await?,
+            Some(webhook) => attempted()?.mark_webhook_gone(webhook, failed.at)?.commit().await?,
+        };
+        match written {
             Ok(()) => Ok(Recorded::Now),
+            // Only the webhook is not as it was read: deleted, switched off or pointed elsewhere since.
+            // There is nothing to switch off then, and the attempt is recorded all the same.
+            Err(Cancelled(places)) if places == [2] => match attempted()?.commit().await? {
+                Ok(()) => Ok(Recorded::Now),
+                Err(Cancelled(_)) => Ok(Recorded::Before),
+            },
             Err(Cancelled(_)) => Ok(Recorded::Before),
         }
     }

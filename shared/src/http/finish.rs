@@ -1,5 +1,7 @@
 //! The outermost layer of every function: names the request, writes problems, logs one line.
 
+use std::time::Duration;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -8,12 +10,22 @@ use lambda_http::request::RequestContext;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::id::OrgId;
 use crate::problem::{Problem, ProblemBody};
 
 /// Names one request in the answer (`x-request-id`) and in the log: API Gateway's id where there
 /// is one, never a header of the caller's.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// Who called, for the log line: the authorisation leaves it in the answer's extensions.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// A person or a key.
+    pub principal: String,
+    /// Their organisation.
+    pub organization: OrgId,
+}
 
 impl RequestId {
     fn of(request: &Request, entropy: &Entropy) -> Self {
@@ -29,6 +41,10 @@ impl RequestId {
     }
 }
 
+/// Less than the time after which Lambda ends the function (10 s): a caller whose request takes longer
+/// gets a problem that says when to try again, not the gateway's bare error.
+const ANSWER_WITHIN: Duration = Duration::from_secs(9);
+
 /// Runs the rest and finishes its answer.
 pub async fn finish(
     State((clock, entropy)): State<(Clock, Entropy)>,
@@ -41,8 +57,12 @@ pub async fn finish(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
 
-    let mut response = next.run(request).await;
+    let mut response = match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(late) => Problem::unavailable(&late).into_response(),
+    };
     let problem = response.extensions_mut().remove::<Problem>();
+    let caller = response.extensions_mut().remove::<Caller>();
     log(&Line {
         id: &id.0,
         method: method.as_str(),
@@ -50,6 +70,7 @@ pub async fn finish(
         status: response.status(),
         duration_ms: clock.now().since(started).as_millis(),
         problem: problem.as_ref(),
+        caller: caller.as_ref(),
     });
     if let Some(problem) = problem {
         response = write(problem, &id.0, response);
@@ -67,6 +88,7 @@ struct Line<'a> {
     status: StatusCode,
     duration_ms: u128,
     problem: Option<&'a Problem>,
+    caller: Option<&'a Caller>,
 }
 
 fn log(line: &Line<'_>) {
@@ -75,6 +97,8 @@ fn log(line: &Line<'_>) {
     let (request_id, http_method, http_route) = (line.id, line.method, line.route);
     let code = line.problem.map(|problem| problem.kind.code());
     let cause = line.problem.and_then(|problem| problem.cause.as_deref());
+    let principal = line.caller.map(|caller| caller.principal.as_str());
+    let organization = line.caller.map(|caller| caller.organization.to_string());
     if line.status.is_server_error() {
         tracing::error!(
             request_id,
@@ -84,10 +108,22 @@ fn log(line: &Line<'_>) {
             duration_ms,
             code,
             cause,
+            principal,
+            organization,
             "request failed"
         );
     } else {
-        tracing::info!(request_id, http_method, http_route, status, duration_ms, code, "request answered");
+        tracing::info!(
+            request_id,
+            http_method,
+            http_route,
+            status,
+            duration_ms,
+            code,
+            principal,
+            organization,
+            "request answered"
+        );
     }
 }
 

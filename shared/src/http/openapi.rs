@@ -162,17 +162,27 @@ impl<S> From<Route<S>> for RouteRow {
     }
 }
 
-/// The document of the routes of several functions, each with the tag its routes are under.
-pub fn document(functions: Vec<(&'static str, Vec<RouteRow>)>) -> Value {
+/// The routes of one function, and what the document calls them together.
+pub struct Section {
+    /// The tag of its routes.
+    pub tag: &'static str,
+    /// What they are about.
+    pub about: &'static str,
+    /// The routes.
+    pub rows: Vec<RouteRow>,
+}
+
+/// The document of the routes of several functions.
+pub fn document(sections: Vec<Section>) -> Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let problem = describe::<ProblemBody>(&mut generator);
+    describe::<ProblemBody>(&mut generator);
     let mut paths = Map::new();
     let mut tags = Vec::new();
-    for (tag, routes) in functions {
-        tags.push(json!({ "name": tag }));
-        for row in routes {
+    for Section { tag, about, rows } in sections {
+        tags.push(json!({ "name": tag, "description": about }));
+        for row in rows {
             let item = paths.entry(row.path).or_insert_with(|| json!({}));
             item[row.method.as_str().to_ascii_lowercase()] = entry(&row, tag, &mut generator);
         }
@@ -190,12 +200,6 @@ pub fn document(functions: Vec<(&'static str, Vec<RouteRow>)>) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(&mut generator),
-            "responses": {
-                "Problem": {
-                    "description": "Something is wrong; `code` says what.",
-                    "content": { "application/problem+json": { "schema": problem } },
-                },
-            },
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "An access token or an API key." },
             },

@@ -68,7 +68,8 @@ impl Keeper {
         let now = self.clock.now();
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            if now.since(held.tried_at) < age {
+            // A clock that went back must not keep an old ring for ever.
+            if held.tried_at <= now && now.since(held.tried_at) < age {
                 return Arc::clone(&held.ring);
             }
             held.tried_at = now;

@@ -63,6 +63,11 @@ impl Sealed {
         Ok(Self(format!("v1.{}.{}", key.kid(), URL_SAFE_NO_PAD.encode(bytes))))
     }
 
+    /// The key that sealed it.
+    pub fn kid(&self) -> Option<&str> {
+        self.0.split('.').nth(1)
+    }
+
     /// Decrypts what was sealed for `owner`.
     pub fn open(&self, ring: &KeyRing, purpose: Purpose, owner: &str) -> Result<Vec<u8>, UnsealError> {
         let mut parts = self.0.splitn(3, '.');

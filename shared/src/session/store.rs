@@ -2,6 +2,7 @@
 //! that the verdict needs no second read.
 
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use futures_util::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::model::Session;
@@ -100,12 +101,15 @@ impl Table {
         }
     }
 
-    /// P3: ends sessions of a person. Those that are gone already stay gone.
+    /// P3: ends sessions of a person, the newest first, several at once. Those that are gone already
+    /// stay gone.
     pub async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StoreError> {
-        for id in ids {
-            self.delete_item(&keys::session(user, *id)).await?;
-        }
-        Ok(())
+        const AT_ONCE: usize = 16;
+        let mut ids = ids.to_vec();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        let deletions =
+            ids.into_iter().map(|id| async move { self.delete_item(&keys::session(user, id)).await });
+        futures_util::stream::iter(deletions).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
     /// P3: every session of a person, the oldest first.

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
+use crate::entropy::NoEntropy;
 use crate::problem::{Kind, Problem, chain};
 
 /// Why a call to the table has no result.
@@ -31,6 +32,12 @@ where
 {
     fn from(error: SdkError<E, R>) -> Self {
         Self::Unavailable(chain(&error))
+    }
+}
+
+impl From<NoEntropy> for StoreError {
+    fn from(error: NoEntropy) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Several writes that happen together or not at all.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
@@ -57,19 +56,23 @@ impl Transaction<'_> {
         Ok(self)
     }
 
-    /// Updates an item where `condition` holds.
+    /// Updates an item where `condition` holds. `names` stand for attributes whose names DynamoDB reserves.
     pub(crate) fn update(
         mut self,
         key: &Key,
         change: &str,
         condition: &str,
+        names: &[(&str, &str)],
         values: HashMap<String, AttributeValue>,
     ) -> Result<Self, StoreError> {
+        let names: HashMap<_, _> =
+            names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(key.attributes()))
             .update_expression(change)
             .condition_expression(condition)
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .set_expression_attribute_values(Some(values))
             .build()?;
         self.items.push(TransactWriteItem::builder().update(update).build());
@@ -87,18 +90,18 @@ impl Transaction<'_> {
         Ok(self)
     }
 
-    /// Writes all of it, or nothing. A conflict with another writer is tried again a few times;
-    /// the SDK's own repetitions carry one token, so that none of them writes twice.
+    /// Writes all of it, or nothing. A conflict with another writer is tried again a few times. All
+    /// tries carry one token: one whose answer was lost and its repetition write once.
     pub async fn commit(self) -> Result<Result<(), Cancelled>, StoreError> {
         const TRIES: u32 = 5;
+        let token = format!("{:032x}", u128::from_le_bytes(self.table.entropy().bytes()?));
         for round in 0..TRIES {
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(10 << round)).await;
-            }
+            self.table.wait_before(round).await?;
             let answer = self
                 .table
                 .client()
                 .transact_write_items()
+                .client_request_token(&token)
                 .set_transact_items(Some(self.items.clone()))
                 .send()
                 .await;

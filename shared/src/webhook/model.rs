@@ -118,9 +118,14 @@ pub struct SealedSecret {
     /// The secret, encrypted.
     pub sealed: Sealed,
     /// Until when it signs beside its successor; absent on the current one.
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
 }
+
+/// Two rotations are still in their overlap.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("three secrets sign already: wait until the overlap of one has ended")]
+pub struct TooManySecrets;
 
 /// An endpoint and what it subscribes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,8 +175,16 @@ impl Webhook {
     }
 
     /// Makes `sealed` the current secret; the one before signs beside it for `overlap`. Gives the
-    /// time until which it does.
-    pub fn rotate(&mut self, sealed: Sealed, overlap: Duration, now: Timestamp) -> Timestamp {
+    /// time until which it does. Refused while as many sign as may: each was promised its time.
+    pub fn rotate(
+        &mut self,
+        sealed: Sealed,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<Timestamp, TooManySecrets> {
+        if self.signing(now).count() >= Self::SECRETS_MAX {
+            return Err(TooManySecrets);
+        }
         let until = now.plus(overlap);
         for secret in &mut self.secrets {
             // An older overlap goes on as it was promised.
@@ -179,8 +192,7 @@ impl Webhook {
         }
         self.secrets.retain(|secret| secret.valid_until.is_none_or(|end| now < end));
         self.secrets.insert(0, SealedSecret { sealed, valid_until: None });
-        self.secrets.truncate(Self::SECRETS_MAX);
-        until
+        Ok(until)
     }
 }
 

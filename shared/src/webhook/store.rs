@@ -2,26 +2,18 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Disabled, EventPattern, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
-use crate::idempotency::{self, Claim};
+use crate::idempotency::{Claim, Created};
 use crate::name::{Description, Metadata};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
 
 /// How many webhooks an organisation can have.
 pub const WEBHOOKS_MAX: usize = 50;
-
-/// What became of a creation with an `Idempotency-Key`.
-#[derive(Debug)]
-pub enum Created {
-    /// It was made now.
-    Now,
-    /// The key stands for an earlier request.
-    Before(idempotency::Record),
-}
 
 #[derive(Serialize, Deserialize)]
 struct WebhookItem {
@@ -29,12 +21,12 @@ struct WebhookItem {
     org: OrgId,
     url: String,
     event_types: Vec<EventPattern>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
     #[serde(default)]
     metadata: Metadata,
     timeout_seconds: u32,
-    #[serde(with = "millis::optional", default)]
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     gone_at: Option<Timestamp>,
     secrets: Vec<SealedSecret>,
     #[serde(with = "millis")]
@@ -126,10 +118,7 @@ impl Table {
     ) -> Result<Created, StoreError> {
         let key = keys::webhook(webhook.org, webhook.id);
         let transaction = self.transaction().put_new(&key, &WebhookItem::from(webhook), None)?;
-        match self.create_once(transaction, webhook.org, claim, &webhook.id.to_string(), now).await? {
-            Some(record) => Ok(Created::Before(record)),
-            None => Ok(Created::Now),
-        }
+        self.create_once(transaction, webhook.org, claim, &webhook.id.to_string(), now).await
     }
 
     /// P9: writes a changed webhook if the table still has the version it was made from. `false`
@@ -152,10 +141,16 @@ impl Transaction<'_> {
         self.put_if(&key, &WebhookItem::from(webhook), None, "version = :from", from)
     }
 
-    /// P9: switches a webhook off because its receiver is gone. Refused when it was deleted.
-    pub fn mark_webhook_gone(self, org: OrgId, id: WebhookId, at: Timestamp) -> Result<Self, StoreError> {
+    /// P9: switches a webhook off because its receiver, at `url`, is gone. Refused when the webhook
+    /// was deleted, is off already, or points elsewhere by now.
+    pub fn mark_webhook_gone(self, webhook: &Webhook, at: Timestamp) -> Result<Self, StoreError> {
         let change = "SET gone_at = :at, updated_at = :at, version = version + :one";
-        let values = HashMap::from([(":at".to_owned(), number(at.millis())), (":one".to_owned(), number(1))]);
-        self.update(&keys::webhook(org, id), change, "attribute_exists(pk)", values)
+        let values = HashMap::from([
+            (":at".to_owned(), number(at.millis())),
+            (":one".to_owned(), number(1)),
+            (":url".to_owned(), AttributeValue::S(webhook.url.clone())),
+        ]);
+        let condition = "attribute_not_exists(gone_at) AND #url = :url";
+        self.update(&keys::webhook(webhook.org, webhook.id), change, condition, &[("#url", "url")], values)
     }
 }

@@ -48,6 +48,14 @@ impl App {
         }
     }
 
+    /// They sign in again: access tokens last 15 minutes.
+    pub async fn sign_in(&self, account: &Account, email: &str) -> Account {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let answer = self.call(Method::POST, "/auth/login").json(&body).send().await.expect(200);
+        let (token, refresh_token) = (text(&answer["access_token"]), text(&answer["refresh_token"]));
+        Account { token, refresh_token, ..account.clone() }
+    }
+
     /// They make an API key.
     pub async fn api_key(&self, account: &Account, scopes: &[&str]) -> String {
         let body = json!({ "name": "A key", "scopes": scopes });

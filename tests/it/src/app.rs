@@ -1,13 +1,13 @@
 //! Every function in one process.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as HttpRequest;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::address::EgressPolicy;
 use shared::clock::{Clock, Hands, Timestamp};
 use shared::context::Core;
@@ -77,7 +77,7 @@ impl App {
             clock: clock.clone(),
             entropy: Entropy::system(),
             keys: Arc::new(Keeper::open(secrets, secret_id, clock).await.unwrap()),
-            table: Table::new(table, services.table_name("Table").to_owned()),
+            table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
             issuer: Self::ISSUER.into(),
             standings: Arc::new(StandingCache::default()),
         };
@@ -92,7 +92,7 @@ impl App {
 
     /// A call to the product.
     pub fn call(&self, method: Method, path: &str) -> Request {
-        Request(self.client.request(method, format!("{}{path}", self.url)))
+        Request::new(self.client.request(method, format!("{}{path}", self.url)))
     }
 
     /// GET with a credential.
@@ -172,6 +172,20 @@ impl App {
         self.queue.put(body);
     }
 
+    /// Takes a message out of the queue.
+    pub fn delete(&self, id: &str) {
+        self.queue.delete(id);
+    }
+
+    /// Takes an attribute away from an item, so that it cannot be read.
+    pub async fn damage(&self, pk: &str, sk: &str, attribute: &str) {
+        let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
+        let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let update = client.update_item().table_name(self.services.table_name("Table"));
+        let update = update.key("pk", key(pk)).key("sk", key(sk)).update_expression("REMOVE #attribute");
+        update.expression_attribute_names("#attribute", attribute).send().await.unwrap();
+    }
+
     /// The queue refuses the next `calls`.
     pub fn queue_is_down_for(&self, calls: usize) {
         self.queue.is_down_for(calls);
@@ -191,9 +205,9 @@ impl App {
     pub async fn dump(&self) -> String {
         let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
         let answer = client.scan().table_name(self.services.table_name("Table")).send().await.unwrap();
-        let sorted =
-            |item: &std::collections::HashMap<_, _>| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>());
-        let mut items: Vec<_> = answer.items().iter().map(sorted).collect();
+        let text =
+            |item: &HashMap<_, _>| serde_dynamo::from_item::<_, Value>(item.clone()).unwrap().to_string();
+        let mut items: Vec<_> = answer.items().iter().map(text).collect();
         items.sort_unstable();
         items.join("\n")
     }

@@ -4,9 +4,14 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 /// A call that is being put together.
-pub struct Request(pub(crate) reqwest::RequestBuilder);
+pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
+    /// A call, as far as the HTTP client has it.
+    pub fn new(call: reqwest::RequestBuilder) -> Self {
+        Self(call)
+    }
+
     /// With an access token or an API key.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {

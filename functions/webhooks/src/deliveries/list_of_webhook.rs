@@ -33,6 +33,7 @@ pub(crate) async fn handler(
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} {id} deliveries"));
     let after = cursors.open(query.cursor.as_deref())?;
-    let deliveries = core.table.deliveries_of_webhook(org, id, after, query.limit + 1).await?;
+    let deliveries =
+        core.table.deliveries_of_webhook(org, id, after, query.limit + 1, core.clock.now()).await?;
     Ok(Json(Page::cut(deliveries, query.limit, &cursors, |delivery| delivery.id.event, View::from)))
 }

@@ -39,11 +39,11 @@ pub(crate) async fn handler(
     caller: Principal,
     PathId(id): PathId<DeliveryId>,
 ) -> Result<Json<Answer>, Problem> {
-    let (org, table) = (caller.org(), &core.table);
-    let delivery = match table.delivery(org, id).await? {
+    let (org, table, now) = (caller.org(), &core.table, core.clock.now());
+    let delivery = match table.delivery(org, id, now).await? {
         Some(delivery) => delivery,
         // Not tried yet: it exists if its event matched its webhook.
-        None => match table.event(org, id.event, core.clock.now()).await? {
+        None => match table.event(org, id.event, now).await? {
             Some(event) if event.matched.contains(&id.webhook) => Delivery::untried(id, event.kind),
             Some(_) | None => return Err(Problem::not_found()),
         },

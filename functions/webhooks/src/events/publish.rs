@@ -162,8 +162,8 @@ async fn publish_once(
     request: &Request,
 ) -> Result<Event, Error> {
     let table = &state.core.table;
-    let id = match open(state, org, claim).await? {
-        Opened::GoOn(id) => id,
+    let (id, until) = match open(state, org, claim).await? {
+        Opened::GoOn(id, until) => (id, until),
         Opened::Done(id) => {
             let event = table.event(org, id, state.core.clock.now()).await?;
             return event.ok_or_else(|| Error::NoEvent(id.to_string()));
@@ -174,7 +174,7 @@ async fn publish_once(
     // worth failing for.
     let noted = match &published {
         Ok(_) => table.finish_claim(org, claim).await,
-        Err(_) => table.release_claim(org, claim).await,
+        Err(_) => table.release_claim(org, claim, until).await,
     };
     if let Err(error) = noted {
         tracing::warn!(%error, event = %id, "an idempotency record stays open");
@@ -183,8 +183,8 @@ async fn publish_once(
 }
 
 enum Opened {
-    /// This request makes the event, or goes on with making it.
-    GoOn(EventId),
+    /// This request makes the event, or goes on with making it, alone until then.
+    GoOn(EventId, Timestamp),
     /// An earlier one has made it.
     Done(EventId),
 }
@@ -195,7 +195,7 @@ async fn open(state: &Webhooks, org: OrgId, claim: &Claim) -> Result<Opened, Err
     let (id, now) = (new_id(state)?, state.core.clock.now());
     let until = now.plus(RUNNING);
     let record = match table.open_claim(org, claim, &id.to_string(), now, until).await? {
-        Ok(()) => return Ok(Opened::GoOn(id)),
+        Ok(()) => return Ok(Opened::GoOn(id, until)),
         Err(record) => record,
     };
     record.check(claim).map_err(Error::Key)?;
@@ -204,7 +204,7 @@ async fn open(state: &Webhooks, org: OrgId, claim: &Claim) -> Result<Opened, Err
     match running_until {
         None => Ok(Opened::Done(id)),
         Some(end) if now < end => Err(Error::Running { seconds: end.since(now).as_secs() + 1 }),
-        Some(end) if table.take_over_claim(org, claim, end, until).await? => Ok(Opened::GoOn(id)),
+        Some(end) if table.take_over_claim(org, claim, end, until).await? => Ok(Opened::GoOn(id, until)),
         Some(_) => Err(Error::Running { seconds: 1 }),
     }
 }

@@ -6,15 +6,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use shared::address::TargetUrl;
+use shared::clock::Timestamp;
+use shared::context::Core;
 use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created};
 use shared::id::{OrgId, WebhookId};
-use shared::idempotency::{Claim, Record};
+use shared::idempotency::{Claim, Created, Record};
 use shared::name::{Description, Metadata};
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
-use shared::webhook::{Created, EventPattern, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook};
+use shared::webhook::{EventPattern, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook};
 
 use super::etag::etag;
 use super::view::View;
@@ -142,10 +144,10 @@ async fn create(
 ) -> Result<(Webhook, SigningSecret), Error> {
     let Webhooks { core, .. } = state;
     // Two at once can both be the last one: the bound holds to within the number of them.
-    if core.table.all_webhooks(org).await?.len() >= WEBHOOKS_MAX {
-        return Err(Error::TooMany);
-    }
     let now = core.clock.now();
+    if core.table.all_webhooks(org).await?.len() >= WEBHOOKS_MAX {
+        return Err(before(core, org, claim, now).await?.unwrap_or(Error::TooMany));
+    }
     let id = WebhookId::new(now, &core.entropy)?;
     let secret = match request.secret {
         Some(secret) => secret,
@@ -170,4 +172,16 @@ async fn create(
         (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
         (Created::Before(_) | Created::Now, _) => Ok((webhook, secret)),
     }
+}
+
+/// A repetition of a request that has made its webhook gets that one's answer, whatever else holds by now.
+async fn before(
+    core: &Core,
+    org: OrgId,
+    claim: Option<Claim>,
+    now: Timestamp,
+) -> Result<Option<Error>, StoreError> {
+    let Some(claim) = claim else { return Ok(None) };
+    let record = core.table.claimed(org, &claim, now).await?;
+    Ok(record.map(|record| Error::Before(record, claim)))
 }

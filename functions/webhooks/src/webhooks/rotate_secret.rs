@@ -15,6 +15,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
 use shared::webhook::SigningSecret;
 
+use super::etag::IfMatch;
 use crate::Webhooks;
 
 const OVERLAP_SECONDS_DEFAULT: u32 = 24 * 3600;
@@ -57,21 +58,25 @@ pub(crate) fn operation() -> Operation {
                 "previous_valid_until": "2026-01-02T00:00:00.000Z",
             }),
         )
-        .fails(&[Kind::Conflict])
+        .conditional()
+        .fails(&[Kind::Conflict, Kind::LimitReached])
 }
 
 pub(crate) async fn handler(
     State(Webhooks { core, .. }): State<Webhooks>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
+    if_match: IfMatch,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<Answer>>, Problem> {
     let overlap = Duration::from_secs(request.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT).into());
     let mut webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
+    if_match.check(&webhook)?;
     let now = core.clock.now();
     let secret = SigningSecret::generate(&core.entropy)?;
     let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
-    let previous_valid_until = webhook.rotate(sealed, overlap, now);
+    let rotated = webhook.rotate(sealed, overlap, now);
+    let previous_valid_until = rotated.map_err(|error| Problem::because(Kind::LimitReached, error))?;
     webhook.updated_at = now;
     webhook.version += 1;
     // Not tried again: two rotations at once would leave each caller with a secret that counts for less

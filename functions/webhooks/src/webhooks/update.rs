@@ -44,7 +44,7 @@ impl FromFieldsWith<Webhooks> for Request {
     fn from_fields_with(fields: &mut Fields<'_>, state: &Webhooks) -> Option<Self> {
         let url = match fields.patch_text::<UrlText>("url") {
             Patch::Keep => Patch::Keep,
-            Patch::Set(url) => Patch::Set(check_url(fields, url, state)?),
+            Patch::Set(url) => check_url(fields, url, state).map_or(Patch::Keep, Patch::Set),
             Patch::Clear => {
                 fields.reject("url", Violation::new("required", "cannot be taken away"));
                 Patch::Keep

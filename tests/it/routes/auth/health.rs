@@ -57,7 +57,8 @@ async fn head_is_get_without_the_body() {
 #[tokio::test]
 async fn an_unknown_path_is_a_problem() {
     let app = App::start().await;
-    for path in ["/", "/healthy", "/auth", "/auth/", "/auth/login/x", "/Health", "/.env", "/auth/..%2fhealth"] {
+    for path in ["/", "/healthy", "/auth", "/auth/", "/auth/login/x", "/Health", "/.env", "/auth/..%2fhealth"]
+    {
         let answer = app.call(Method::GET, path).send().await;
         assert_problem(&answer, 404, "not_found", "There is no such thing", &json!({}));
     }
@@ -101,4 +102,15 @@ async fn every_answer_has_a_name_of_its_own_that_no_caller_gives_it() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 6);
+}
+
+#[tokio::test]
+async fn where_no_credential_is_needed_a_wrong_one_does_no_harm() {
+    let app = App::start().await;
+    for header in ["Bearer x", "Bearer", "Basic YTpi"] {
+        let health = app.call(Method::GET, "/health").header("authorization", header).send().await;
+        assert_eq!(health.status, 200, "{header}");
+        let register = app.call(Method::POST, "/auth/register").header("authorization", header).send().await;
+        assert_eq!(register.problem(422), "validation_failed", "{header}");
+    }
 }

@@ -9,7 +9,8 @@ use super::{Tokens, assert_goes_on, log_in, login};
 use crate::routes::{anonymous, assert_problem, text};
 
 /// Of [`PASSWORD`], made by the reference implementation with less work than is asked for today.
-const WEAK: &str = "$argon2id$v=19$m=8192,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$mu73UxPlhfSSwzxeEtgumtJTt914Yy1Tfomc1O3deJw";
+const WEAK: &str =
+    "$argon2id$v=19$m=8192,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$mu73UxPlhfSSwzxeEtgumtJTt914Yy1Tfomc1O3deJw";
 
 #[tokio::test]
 async fn the_right_password_signs_a_person_in() {
@@ -75,7 +76,12 @@ async fn a_wrong_password_and_an_unknown_account_are_one_answer_after_the_same_w
 async fn a_password_is_compared_as_it_came() {
     let app = App::start().await;
     app.register("ada@example.com").await;
-    for password in ["", "correct horse battery staple ", "Correct horse battery staple", "correct horse battery staple\0"] {
+    for password in [
+        "",
+        "correct horse battery staple ",
+        "Correct horse battery staple",
+        "correct horse battery staple\0",
+    ] {
         assert_eq!(login(&app, "ada@example.com", password).send().await.problem(401), "invalid_credentials");
     }
 }
@@ -84,7 +90,8 @@ async fn a_password_is_compared_as_it_came() {
 async fn everything_that_is_wrong_is_named_before_the_table_is_asked() {
     let app = App::start().await;
     app.table_calls();
-    let body = json!({ "email": "ada", "password": "a".repeat(513), "user_id": "usr_01kdvdna000w3ge1r70w3ge1r7" });
+    let body =
+        json!({ "email": "ada", "password": "a".repeat(513), "user_id": "usr_01kdvdna000w3ge1r70w3ge1r7" });
     let answer = app.call(Method::POST, "/auth/login").json(&body).send().await;
     let found = json!({
         "detail": "3 fields are not right",

@@ -21,7 +21,10 @@ struct Tokens {
 
 impl Tokens {
     fn of(body: &Value) -> Self {
-        Self { access: text(body, "/access_token").to_owned(), refresh: text(body, "/refresh_token").to_owned() }
+        Self {
+            access: text(body, "/access_token").to_owned(),
+            refresh: text(body, "/refresh_token").to_owned(),
+        }
     }
 }
 

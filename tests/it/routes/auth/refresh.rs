@@ -176,8 +176,10 @@ async fn a_token_leads_to_no_session_but_its_own() {
     let (_, first) = ada(&app).await;
     let eve = app.register("eve@example.com").await;
     let ring = app.core.keys.ring().await;
-    let (hers, of_eve) =
-        (RefreshToken::parse(&first.refresh, &ring).unwrap(), RefreshToken::parse(&eve.refresh_token, &ring).unwrap());
+    let (hers, of_eve) = (
+        RefreshToken::parse(&first.refresh, &ring).unwrap(),
+        RefreshToken::parse(&eve.refresh_token, &ring).unwrap(),
+    );
     // Even if somebody could sign them.
     let nowhere = SessionId::new(App::START, &app.core.entropy).unwrap();
     for wrong in [
@@ -253,7 +255,10 @@ async fn the_token_is_the_only_field() {
     let (_, first) = ada(&app).await;
     let body = json!({ "refresh_token": first.refresh, "organization_id": "org_01kdvdna000w3ge1r70w3ge1r7" });
     assert_eq!(send(body).await.field_problems(), [field("/organization_id", "unknown_field")]);
-    assert_eq!(send(json!({ "refresh_token": 7 })).await.field_problems(), [field("/refresh_token", "wrong_type")]);
+    assert_eq!(
+        send(json!({ "refresh_token": 7 })).await.field_problems(),
+        [field("/refresh_token", "wrong_type")]
+    );
     assert_goes_on(&app, &first).await;
 }
 

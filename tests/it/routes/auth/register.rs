@@ -63,7 +63,8 @@ async fn the_tokens_name_the_person_the_session_and_the_organisation() {
     let (ring, now) = (app.core.keys.ring().await, App::START);
     let claims = AccessClaims::verify(text(&body, "/access_token"), &ring, &app.core.issuer, now).unwrap();
     let refresh = RefreshToken::parse(text(&body, "/refresh_token"), &ring).unwrap();
-    let (user, org) = (text(&body, "/user/id").parse().unwrap(), text(&body, "/organization/id").parse().unwrap());
+    let (user, org) =
+        (text(&body, "/user/id").parse().unwrap(), text(&body, "/organization/id").parse().unwrap());
     let who = (user, refresh.session, org);
     let modules = Modules::of_a_new_organization();
     let jti = claims.jti.clone();
@@ -93,7 +94,8 @@ async fn an_address_is_kept_in_its_normal_form() {
 #[tokio::test]
 async fn names_are_trimmed_and_the_persons_may_be_absent() {
     let app = App::start().await;
-    let body = json!({ "email": "ada@example.com", "password": PASSWORD, "organization": { "name": "  Acme " } });
+    let body =
+        json!({ "email": "ada@example.com", "password": PASSWORD, "organization": { "name": "  Acme " } });
     let made = register(&app, &body).send().await.expect(201);
     assert_eq!((&made["user"]["name"], &made["organization"]["name"]), (&json!(null), &json!("Acme")));
 }
@@ -135,7 +137,8 @@ async fn of_fifty_who_want_one_address_at_the_same_time_one_gets_it() {
 #[tokio::test]
 async fn every_wrong_field_is_named_at_once() {
     let app = App::start().await;
-    let body = json!({ "email": "ada@", "password": "short", "name": "", "organization": { "name": 7, "id": 1 } });
+    let body =
+        json!({ "email": "ada@", "password": "short", "name": "", "organization": { "name": 7, "id": 1 } });
     let answer = register(&app, &body).send().await;
     let found = json!({
         "detail": "5 fields are not right",
@@ -154,7 +157,8 @@ async fn every_wrong_field_is_named_at_once() {
 #[tokio::test]
 async fn every_missing_field_is_named_at_once() {
     let app = App::start().await;
-    let required = [field("/email", "required"), field("/password", "required"), field("/organization", "required")];
+    let required =
+        [field("/email", "required"), field("/password", "required"), field("/organization", "required")];
     assert_eq!(register(&app, &json!({})).send().await.field_problems(), required);
     let nulls = json!({ "email": null, "password": null, "name": null, "organization": null });
     assert_eq!(register(&app, &nulls).send().await.field_problems(), required);
@@ -168,7 +172,8 @@ async fn nobody_says_who_they_are_or_what_they_may() {
     for name in ["user_id", "role", "email_verified", "organization_id"] {
         body[name] = json!("owner");
     }
-    let expected = ["/email_verified", "/organization_id", "/role", "/user_id"].map(|p| field(p, "unknown_field"));
+    let expected =
+        ["/email_verified", "/organization_id", "/role", "/user_id"].map(|p| field(p, "unknown_field"));
     assert_eq!(register(&app, &body).send().await.field_problems(), expected);
     assert_eq!(items(&app).await, 0);
 }
@@ -176,7 +181,15 @@ async fn nobody_says_who_they_are_or_what_they_may() {
 #[tokio::test]
 async fn what_is_no_plain_address_is_refused() {
     let app = App::start().await;
-    for email in ["", "ada", "a@b", "a@b@example.com", "\"a b\"@example.com", "ada\u{ff20}example.com", "a\r\nb@example.com"] {
+    for email in [
+        "",
+        "ada",
+        "a@b",
+        "a@b@example.com",
+        "\"a b\"@example.com",
+        "ada\u{ff20}example.com",
+        "a\r\nb@example.com",
+    ] {
         let mut body = ada();
         body["email"] = json!(email);
         let answer = register(&app, &body).send().await;
@@ -253,7 +266,13 @@ async fn broken_json_is_told_with_line_and_column() {
         ("{\"email\":1,\"email\":2}", "the field `email` is there twice"),
     ] {
         let answer = send(&app, "application/json", body).await;
-        assert_problem(&answer, 400, "malformed_json", "The body is not usable JSON", &json!({ "detail": detail }));
+        assert_problem(
+            &answer,
+            400,
+            "malformed_json",
+            "The body is not usable JSON",
+            &json!({ "detail": detail }),
+        );
     }
 }
 
@@ -273,7 +292,9 @@ async fn a_body_is_nested_at_most_64_levels_deep() {
 async fn a_body_that_is_not_declared_as_json_is_refused() {
     let app = App::start().await;
     let body = ada().to_string();
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"] {
+    for content_type in
+        ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"]
+    {
         let answer = send(&app, content_type, body.clone()).await;
         let detail = json!({ "detail": "send `Content-Type: application/json`" });
         assert_problem(&answer, 415, "unsupported_media_type", "The body has to be JSON", &detail);

@@ -126,7 +126,8 @@ async fn after_eight_failures_a_delivery_is_exhausted_and_says_so() {
         app.drain().await;
     }
     let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
-    let delivery = app.core.table.delivery(ada.org.parse().unwrap(), id).await.unwrap().unwrap();
+    let delivery =
+        app.core.table.delivery(ada.org.parse().unwrap(), id, app.core.clock.now()).await.unwrap().unwrap();
     assert_eq!((delivery.state, delivery.attempts), (shared::delivery::State::Exhausted, 8));
     assert_eq!((receiver.calls().len(), app.messages().len()), (8, 0));
 }
@@ -193,4 +194,68 @@ async fn a_delivery_that_was_not_tried_yet_is_pending() {
             "attempt_log": [],
         })
     );
+}
+
+#[tokio::test]
+async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_the_same() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let receiver = app.receiver().await;
+    receiver.answer(410);
+    let webhook = app.webhook(&ada, &receiver).await;
+    let event = app.publish(&ada, "a.b", &json!({})).await;
+    let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
+    let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
+    let read = app.core.table.webhook(org, id.webhook).await.unwrap().unwrap();
+    assert!(app.core.table.delete_webhook(org, id.webhook).await.unwrap());
+    // What the dispatcher records that read the webhook before it was deleted.
+    let outcome = shared::delivery::Outcome::Rejected { status: 410, retry_after: None };
+    let attempt =
+        shared::delivery::Attempt { number: 1, at: now, outcome, duration_ms: 1, response_body: None };
+    let delivery = shared::delivery::Delivery::untried(id, "a.b".parse().unwrap());
+    let delivery = delivery.after(attempt.clone(), shared::delivery::Next::SwitchOff).unwrap();
+    let recorded = app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read)).await.unwrap();
+    assert_eq!(recorded, shared::delivery::Recorded::Now);
+    assert_eq!(app.core.table.delivery(org, id, now).await.unwrap(), Some(delivery));
+    assert!(app.core.table.webhook(org, id.webhook).await.unwrap().is_none(), "it does not come back");
+}
+
+#[tokio::test]
+async fn a_delivery_is_forgotten_with_its_event_also_if_the_table_still_has_it() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let receiver = app.receiver().await;
+    let webhook = app.webhook(&ada, &receiver).await;
+    let event = app.publish(&ada, "a.b", &json!({})).await;
+    app.drain().await;
+    let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
+    let (org, end) = (ada.org.parse().unwrap(), App::START.plus(shared::event::Event::KEPT));
+    assert!(app.core.table.delivery(org, id, App::START).await.unwrap().is_some());
+    assert!(app.core.table.delivery(org, id, end).await.unwrap().is_none());
+    let listed = app.core.table.deliveries_of_webhook(org, id.webhook, None, 10, end).await.unwrap();
+    assert_eq!(listed, []);
+}
+
+#[tokio::test]
+async fn a_late_410_of_the_old_address_does_not_switch_the_new_one_off() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (old, new) = (app.receiver().await, app.receiver().await);
+    let webhook = app.webhook(&ada, &old).await;
+    let event = app.publish(&ada, "a.b", &json!({})).await;
+    let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
+    let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
+    let read = app.core.table.webhook(org, id.webhook).await.unwrap().unwrap();
+    let path = format!("/api/webhooks/{}", webhook.id);
+    let repointed =
+        app.call(http::Method::PATCH, &path).bearer(&ada.token).json(&json!({ "url": new.url() }));
+    repointed.send().await.expect(200);
+    let outcome = shared::delivery::Outcome::Rejected { status: 410, retry_after: None };
+    let attempt =
+        shared::delivery::Attempt { number: 1, at: now, outcome, duration_ms: 1, response_body: None };
+    let delivery = shared::delivery::Delivery::untried(id, "a.b".parse().unwrap());
+    let delivery = delivery.after(attempt.clone(), shared::delivery::Next::SwitchOff).unwrap();
+    app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read)).await.unwrap();
+    assert_eq!(app.core.table.delivery(org, id, now).await.unwrap(), Some(delivery));
+    assert_eq!(app.get(&path, &ada.token).send().await.expect(200)["status"], "active");
 }

@@ -121,3 +121,57 @@ async fn a_task_for_another_organisation_s_webhook_reaches_nobody() {
     assert_eq!(app.dispatch(&batch).await, [""; 0]);
     assert_eq!(receiver.calls().len(), 0);
 }
+
+#[tokio::test]
+async fn a_dead_letter_that_is_redriven_goes_on_where_it_stopped() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let receiver = app.receiver().await;
+    receiver.answer(500);
+    let webhook = app.webhook(&ada, &receiver).await;
+    let event = app.publish(&ada, "a.b", &json!({})).await;
+    let batch = app.receive();
+    app.queue_is_down_for(100);
+    assert_eq!(app.dispatch(&batch).await, [batch[0].id.clone()]);
+    app.queue_is_down_for(0);
+    // Five receives later it is a dead letter; an operator sends it back, and SQS counts from the start.
+    app.delete(&batch[0].id);
+    app.advance(1200);
+    let ada = app.sign_in(&ada, "ada@example.com").await;
+    app.enqueue(&batch[0].body);
+    app.drain().await;
+    assert_eq!(app.delivery(&ada, &event, &webhook.id).await["status"], "delivered");
+    assert_eq!((receiver.calls().len(), app.messages().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_holds_up_its_own_delivery_only() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (good, broken) = (app.receiver().await, app.receiver().await);
+    let webhook = app.webhook(&ada, &broken).await;
+    app.webhook(&ada, &good).await;
+    app.publish(&ada, "a.b", &json!({})).await;
+    // As a later version may write it.
+    app.damage(&ada.org, &webhook.id, "secrets").await;
+    let batch = app.receive();
+    let held: Vec<_> = batch.iter().filter(|m| m.group == webhook.id).map(|m| m.id.clone()).collect();
+    assert_eq!(app.dispatch(&batch).await, held);
+    assert_eq!((good.calls().len(), broken.calls().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_due_costs_no_read() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let receiver = app.receiver().await;
+    app.webhook(&ada, &receiver).await;
+    app.publish(&ada, "a.b", &json!({})).await;
+    let early = app.receive()[0].body.replace("2026-01-01T00:00:00.000Z", "2026-01-01T02:00:00.000Z");
+    app.enqueue(&early);
+    let batch = app.receive();
+    app.table_calls();
+    assert_eq!(app.dispatch(&batch).await, [""; 0]);
+    assert_eq!(app.table_calls(), [""; 0]);
+    assert_eq!((receiver.calls().len(), app.messages().last().unwrap().body.clone()), (0, early));
+}

@@ -139,8 +139,12 @@ async fn an_organisation_has_fifty_webhooks_at_the_most() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;
     let body = json!({ "url": "http://127.0.0.1:4000/" });
-    for _ in 0..50 {
+    for _ in 0..49 {
         app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
     }
+    let last = app.post("/api/webhooks", &ada.token, &body).header("idempotency-key", "last");
+    last.send().await.expect(201);
     assert_eq!(app.post("/api/webhooks", &ada.token, &body).send().await.problem(409), "limit_reached");
+    let last = app.post("/api/webhooks", &ada.token, &body).header("idempotency-key", "last");
+    assert_eq!(last.send().await.problem(409), "secret_already_shown", "it made the fiftieth");
 }

@@ -74,3 +74,22 @@ async fn an_overlap_is_a_day_by_default_and_a_week_at_the_most() {
         assert_eq!(answer.field_problems()[0].0, "/overlap_seconds", "{odd}");
     }
 }
+
+#[tokio::test]
+async fn a_secret_signs_as_long_as_it_was_promised_however_often_one_rotates() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let receiver = app.receiver().await;
+    let webhook = app.webhook(&ada, &receiver).await;
+    let (second, _) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 300 })).await;
+    let (third, _) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 300 })).await;
+    let path = format!("/api/webhooks/{}/rotate-secret", webhook.id);
+    assert_eq!(app.post(&path, &ada.token, &json!({})).send().await.problem(409), "limit_reached");
+    let secrets = [webhook.secret.as_str(), &second, &third];
+    assert_eq!(verdicts(&delivered(&app, &ada, &receiver).await, &secrets), [true, true, true]);
+    app.advance(300);
+    assert_eq!(verdicts(&delivered(&app, &ada, &receiver).await, &secrets), [false, false, true]);
+    let stale = app.post(&path, &ada.token, &json!({})).header("if-match", "\"1\"").send().await;
+    assert_eq!(stale.problem(412), "precondition_failed");
+    rotate(&app, &ada, &webhook, json!({})).await;
+}
