@@ -36,6 +36,15 @@ fn text(value: &Value) -> String {
 }
 
 impl App {
+    /// Everything, with somebody who registered and made a webhook for everything to a receiver.
+    pub async fn with_webhook() -> (Self, Account, Receiver, MadeWebhook) {
+        let app = Self::start().await;
+        let account = app.register("ada@example.com").await;
+        let receiver = app.receiver().await;
+        let webhook = app.webhook(&account, &receiver).await;
+        (app, account, receiver, webhook)
+    }
+
     /// Somebody registers and makes an organisation.
     pub async fn register(&self, email: &str) -> Account {
         let body = json!({ "email": email, "password": PASSWORD, "organization": { "name": "Acme" } });

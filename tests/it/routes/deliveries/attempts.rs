@@ -18,10 +18,7 @@ fn without_durations(mut delivery: Value) -> Value {
 
 #[tokio::test]
 async fn a_delivery_is_signed_as_the_public_library_signs() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let event = app.publish(&ada, "invoice.paid", &json!({ "id": 7 })).await;
     app.drain().await;
     let call = receiver.next_call().await;
@@ -40,10 +37,7 @@ async fn a_delivery_is_signed_as_the_public_library_signs() {
 
 #[tokio::test]
 async fn a_delivery_that_succeeds_at_once_costs_one_read_and_one_write() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.table_calls();
     app.drain().await;
@@ -75,12 +69,9 @@ async fn a_delivery_that_succeeds_at_once_costs_one_read_and_one_write() {
 
 #[tokio::test]
 async fn a_receiver_that_fails_twice_gets_the_event_at_the_third_attempt() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer_with(500, &[], "oops");
     receiver.answer(503);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
 
@@ -113,11 +104,8 @@ async fn a_receiver_that_fails_twice_gets_the_event_at_the_third_attempt() {
 
 #[tokio::test]
 async fn after_eight_failures_a_delivery_is_exhausted_and_says_so() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.otherwise(500);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
     // 15 minutes at a time, which is as far as SQS delays: the waits between are hours.
@@ -134,11 +122,8 @@ async fn after_eight_failures_a_delivery_is_exhausted_and_says_so() {
 
 #[tokio::test]
 async fn retry_after_is_honoured_in_full() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer_with(429, &[("retry-after", "600")], "");
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
     let delivery = app.delivery(&ada, &event, &webhook.id).await;
@@ -153,11 +138,8 @@ async fn retry_after_is_honoured_in_full() {
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_switches_its_webhook_off_at_once() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer(410);
-    let webhook = app.webhook(&ada, &receiver).await;
     let (first, second) =
         (app.publish(&ada, "a.b", &json!({})).await, app.publish(&ada, "a.b", &json!({})).await);
     let batch = app.receive();
@@ -198,11 +180,8 @@ async fn a_delivery_that_was_not_tried_yet_is_pending() {
 
 #[tokio::test]
 async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_the_same() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer(410);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
     let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
@@ -222,10 +201,7 @@ async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_
 
 #[tokio::test]
 async fn a_delivery_is_forgotten_with_its_event_also_if_the_table_still_has_it() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
     let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();

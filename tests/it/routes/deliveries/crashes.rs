@@ -7,10 +7,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_message_that_is_handed_out_twice_is_delivered_once() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     app.publish(&ada, "a.b", &json!({})).await;
     let batch = app.receive();
     app.dispatch(&batch).await;
@@ -22,10 +19,7 @@ async fn a_message_that_is_handed_out_twice_is_delivered_once() {
 
 #[tokio::test]
 async fn a_dispatcher_that_died_before_it_did_anything_is_made_up_for() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     app.publish(&ada, "a.b", &json!({})).await;
     assert_eq!(app.receive().len(), 1, "taken, and never seen again");
     app.drain().await;
@@ -37,11 +31,8 @@ async fn a_dispatcher_that_died_before_it_did_anything_is_made_up_for() {
 
 #[tokio::test]
 async fn a_retry_that_could_not_be_queued_is_queued_when_the_message_comes_again() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer(500);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     let batch = app.receive();
     app.queue_is_down_for(100);
@@ -62,11 +53,8 @@ async fn a_retry_that_could_not_be_queued_is_queued_when_the_message_comes_again
 
 #[tokio::test]
 async fn two_dispatchers_with_one_message_record_one_attempt_and_plan_one_retry() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.otherwise(500);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     let batch = app.receive();
     let (one, other) = tokio::join!(app.dispatch(&batch), app.dispatch(&batch));
@@ -77,10 +65,7 @@ async fn two_dispatchers_with_one_message_record_one_attempt_and_plan_one_retry(
 
 #[tokio::test]
 async fn what_cannot_be_finished_in_the_invocation_is_given_back_untouched() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     app.publish(&ada, "a.b", &json!({})).await;
     let batch = app.receive();
     assert_eq!(app.dispatch_within(&batch, Duration::from_secs(18)).await, [batch[0].id.clone()]);
@@ -92,10 +77,7 @@ async fn what_cannot_be_finished_in_the_invocation_is_given_back_untouched() {
 
 #[tokio::test]
 async fn a_message_that_is_no_task_is_given_back_and_the_rest_of_the_batch_is_done() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     app.publish(&ada, "a.b", &json!({})).await;
     let good = app.messages()[0].json();
     for poison in ["", "{}", "not json", &good.to_string().replace("\"version\":1", "\"version\":2")] {
@@ -124,11 +106,8 @@ async fn a_task_for_another_organisation_s_webhook_reaches_nobody() {
 
 #[tokio::test]
 async fn a_dead_letter_that_is_redriven_goes_on_where_it_stopped() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer(500);
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     let batch = app.receive();
     app.queue_is_down_for(100);
@@ -162,10 +141,7 @@ async fn an_item_that_cannot_be_read_holds_up_its_own_delivery_only() {
 
 #[tokio::test]
 async fn a_task_that_is_not_due_costs_no_read() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     app.publish(&ada, "a.b", &json!({})).await;
     let early = app.receive()[0].body.replace("2026-01-01T00:00:00.000Z", "2026-01-01T02:00:00.000Z");
     app.enqueue(&early);

@@ -59,11 +59,8 @@ async fn an_endpoint_where_nobody_listens_is_a_failure_like_another() {
 
 #[tokio::test]
 async fn what_a_receiver_answers_is_kept_short_and_readable() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     receiver.answer_with(200, &[], format!("{}\u{0}{}", "é".repeat(10), "x".repeat(100_000)));
-    let webhook = app.webhook(&ada, &receiver).await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
     let delivery = app.delivery(&ada, &event, &webhook.id).await;

@@ -88,10 +88,7 @@ async fn nothing_is_accepted_while_the_queue_refuses() {
 
 #[tokio::test]
 async fn data_reaches_the_receiver_as_it_was_written() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     let data = r#"{"z": 1.0, "a":12345678901234567890123.50, "text":"é\u0000\ud83e\udd80", "e":1E400}"#;
     let body = format!(r#"{{"data": {data}, "type":"a.b"}}"#);
     let accepted =
@@ -151,10 +148,7 @@ async fn bodies_that_are_too_large_too_deep_broken_or_not_json_are_refused() {
 
 #[tokio::test]
 async fn the_largest_event_that_is_taken_arrives() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, _) = App::with_webhook().await;
     let frame = r#"{"type":"a","data":{"x":""}}"#.len();
     let body = format!(r#"{{"type":"a","data":{{"x":"{}"}}}}"#, "y".repeat(256 * 1024 - frame));
     let request = app.call(Method::POST, "/api/events").bearer(&ada.token);

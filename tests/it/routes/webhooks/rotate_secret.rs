@@ -36,10 +36,7 @@ async fn rotate(
 
 #[tokio::test]
 async fn both_secrets_sign_while_the_overlap_lasts_and_not_a_second_longer() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let (new, until) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 600 })).await;
     assert_eq!(until, "2026-01-01T00:10:00.000Z");
     let secrets = [webhook.secret.as_str(), new.as_str()];
@@ -52,20 +49,14 @@ async fn both_secrets_sign_while_the_overlap_lasts_and_not_a_second_longer() {
 
 #[tokio::test]
 async fn without_an_overlap_the_old_secret_stops_at_once() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let (new, _) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 0 })).await;
     assert_eq!(verdicts(&delivered(&app, &ada, &receiver).await, &[&webhook.secret, &new]), [false, true]);
 }
 
 #[tokio::test]
 async fn an_overlap_is_a_day_by_default_and_a_week_at_the_most() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let (_, until) = rotate(&app, &ada, &webhook, json!({})).await;
     assert_eq!(until, "2026-01-02T00:00:00.000Z");
     for odd in [json!(604_801), json!(-1), json!("1"), json!(1.5)] {
@@ -77,10 +68,7 @@ async fn an_overlap_is_a_day_by_default_and_a_week_at_the_most() {
 
 #[tokio::test]
 async fn a_secret_signs_as_long_as_it_was_promised_however_often_one_rotates() {
-    let app = App::start().await;
-    let ada = app.register("ada@example.com").await;
-    let receiver = app.receiver().await;
-    let webhook = app.webhook(&ada, &receiver).await;
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
     let (second, _) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 300 })).await;
     let (third, _) = rotate(&app, &ada, &webhook, json!({ "overlap_seconds": 300 })).await;
     let path = format!("/api/webhooks/{}/rotate-secret", webhook.id);
