@@ -37,7 +37,7 @@ async fn a_delivery_is_signed_as_the_public_library_signs() {
 
 #[tokio::test]
 async fn a_delivery_that_succeeds_at_once_costs_one_read_and_one_write() {
-    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    let (app, ada, _receiver, webhook) = App::with_webhook().await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.table_calls();
     app.drain().await;
@@ -201,7 +201,7 @@ async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_
 
 #[tokio::test]
 async fn a_delivery_is_forgotten_with_its_event_also_if_the_table_still_has_it() {
-    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    let (app, ada, _receiver, webhook) = App::with_webhook().await;
     let event = app.publish(&ada, "a.b", &json!({})).await;
     app.drain().await;
     let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();

@@ -56,7 +56,7 @@ async fn without_an_overlap_the_old_secret_stops_at_once() {
 
 #[tokio::test]
 async fn an_overlap_is_a_day_by_default_and_a_week_at_the_most() {
-    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    let (app, ada, _receiver, webhook) = App::with_webhook().await;
     let (_, until) = rotate(&app, &ada, &webhook, json!({})).await;
     assert_eq!(until, "2026-01-02T00:00:00.000Z");
     for odd in [json!(604_801), json!(-1), json!("1"), json!(1.5)] {
