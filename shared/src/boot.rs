@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, CoreConfig, Settings};
 use crate::context::Core;
 use crate::entropy::Entropy;
+use crate::mail::MailQueue;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
 use crate::secret::Keeper;
@@ -125,6 +126,12 @@ impl Boot {
     pub fn queue(&self) -> Result<Queue, ConfigError> {
         let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
         Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
+    }
+
+    /// The queue of mails.
+    pub fn mail(&self) -> Result<MailQueue, ConfigError> {
+        let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
+        Ok(MailQueue::new(client, self.settings.require("MAIL_QUEUE_URL")?.to_owned()))
     }
 
     /// Where webhooks may point.

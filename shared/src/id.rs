@@ -139,6 +139,10 @@ kinds! {
     "whk" => WebhookId;
     /// An event, published once.
     "evt" => EventId;
+    /// An invitation into an organisation.
+    "inv" => InvitationId;
+    /// What a link in a mail stands for.
+    "lnk" => LinkId;
 }
 
 /// One event for one webhook: `dlv_`, the ULID of the event and that of the webhook. A delivery

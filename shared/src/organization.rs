@@ -1,7 +1,9 @@
 //! Organisations and who belongs to them.
 
+mod members;
 mod model;
 mod store;
 
-pub use model::{Membership, Organization};
+pub use members::{Change, RoleChange};
+pub use model::{Membership, Organization, OrganizationStatus};
 pub(crate) use store::{membership_of, organization_of};

@@ -9,10 +9,11 @@ mod identify;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-pub use identify::{Refused, identify};
+pub use identify::{Identity, Refused, identify};
 
 use crate::http::Access;
 use crate::id::{ApiKeyId, OrgId, SessionId, UserId};
+use crate::organization::OrganizationStatus;
 use crate::problem::{Kind, Problem};
 use crate::scope::{Modules, Role, Scope, Scopes};
 
@@ -31,6 +32,8 @@ pub enum Principal {
         role: Role,
         /// What the organisation has switched on.
         modules: Modules,
+        /// Whether the organisation can be used.
+        status: OrganizationStatus,
     },
     /// A program, with a key.
     ApiKey {
@@ -38,10 +41,16 @@ pub enum Principal {
         key: ApiKeyId,
         /// Whose.
         org: OrgId,
+        /// Who made it.
+        maker: UserId,
+        /// What its maker is in the organisation now.
+        role: Role,
         /// What the key was given and its maker can still do.
         scopes: Scopes,
         /// What the organisation has switched on.
         modules: Modules,
+        /// Whether the organisation can be used.
+        status: OrganizationStatus,
     },
 }
 
@@ -58,6 +67,28 @@ impl Principal {
         match self {
             Self::Session { user, .. } => user.to_string(),
             Self::ApiKey { key, .. } => key.to_string(),
+        }
+    }
+
+    /// The person behind the caller: who is signed in, or who made the key.
+    pub fn user(&self) -> UserId {
+        match self {
+            Self::Session { user, .. } => *user,
+            Self::ApiKey { maker, .. } => *maker,
+        }
+    }
+
+    /// The role up to which the caller may give roles. No key makes or unmakes an owner.
+    pub fn granting_role(&self) -> Role {
+        match self {
+            Self::Session { role, .. } => *role,
+            Self::ApiKey { role, .. } => (*role).max(Role::Admin),
+        }
+    }
+
+    fn status(&self) -> OrganizationStatus {
+        match self {
+            Self::Session { status, .. } | Self::ApiKey { status, .. } => *status,
         }
     }
 
@@ -80,12 +111,27 @@ impl Principal {
         self.scopes().within(self.modules())
     }
 
-    /// Checks the caller against a route's row.
-    pub fn allow(&self, access: Access) -> Result<(), Problem> {
+    /// Checks the caller against a route's row. `own` says whether the path names the caller.
+    pub fn allow(&self, access: Access, own: bool) -> Result<(), Problem> {
         match (access, self) {
             (Access::Public, _) | (Access::Session, Self::Session { .. }) => Ok(()),
-            (Access::Session, Self::ApiKey { .. }) => Err(Problem::of(Kind::SessionRequired)),
-            (Access::Scope(scope), _) => self.allow_scope(scope),
+            (Access::Session | Access::Owner, Self::ApiKey { .. }) => Err(Problem::of(Kind::SessionRequired)),
+            (Access::Owner, Self::Session { role: Role::Owner, .. }) => self.allow_use(),
+            (Access::Owner, Self::Session { .. }) => {
+                Err(Problem::because(Kind::InsufficientRole, "only an owner can do this"))
+            }
+            (Access::SelfOr(_), Self::Session { .. }) if own => self.allow_use(),
+            (Access::Scope(scope) | Access::SelfOr(scope), _) => {
+                self.allow_use()?;
+                self.allow_scope(scope)
+            }
+        }
+    }
+
+    fn allow_use(&self) -> Result<(), Problem> {
+        match self.status() {
+            OrganizationStatus::Active => Ok(()),
+            OrganizationStatus::Suspended => Err(Problem::of(Kind::OrganizationSuspended)),
         }
     }
 
@@ -119,16 +165,31 @@ pub struct Person {
     pub user: UserId,
     /// On which device.
     pub session: SessionId,
-    /// In which organisation.
-    pub org: OrgId,
+    /// In which organisation, if in one.
+    pub org: Option<OrgId>,
+}
+
+impl Person {
+    /// Checks a person whose session names no organisation against a route's row.
+    pub(crate) fn allow(access: Access) -> Result<(), Problem> {
+        match access {
+            Access::Public | Access::Session => Ok(()),
+            Access::Owner | Access::SelfOr(_) | Access::Scope(_) => {
+                Err(Problem::of(Kind::OrganizationRequired))
+            }
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Person {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if let Some(alone) = parts.extensions.get::<Self>() {
+            return Ok(*alone);
+        }
         match Principal::from_request_parts(parts, state).await? {
-            Principal::Session { user, session, org, .. } => Ok(Self { user, session, org }),
+            Principal::Session { user, session, org, .. } => Ok(Self { user, session, org: Some(org) }),
             Principal::ApiKey { .. } => Err(Problem::of(Kind::SessionRequired)),
         }
     }

@@ -54,6 +54,12 @@ kinds! {
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "The refresh token is not accepted";
     /// The caller is known and may not do this.
     InsufficientScope = "insufficient_scope", FORBIDDEN, "A scope is missing";
+    /// The caller's role may not do this.
+    InsufficientRole = "insufficient_role", FORBIDDEN, "The role is not enough";
+    /// The session names no organisation.
+    OrganizationRequired = "organization_required", FORBIDDEN, "The session is in no organisation";
+    /// The operator has stopped the organisation.
+    OrganizationSuspended = "organization_suspended", FORBIDDEN, "The organisation is suspended";
     /// A person is needed, and an API key came.
     SessionRequired = "session_required", FORBIDDEN, "Only a signed-in person can do this";
     /// The organisation has switched the capability off.

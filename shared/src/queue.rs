@@ -118,35 +118,38 @@ impl Queue {
     pub async fn send(&self, tasks: &[DeliveryTask], now: Timestamp) -> Result<(), QueueError> {
         for batch in tasks.chunks(Self::BATCH) {
             let entries = batch.iter().enumerate().map(|(place, task)| entry(place, task, now));
-            self.send_entries(entries.collect::<Result<_, _>>()?).await?;
+            send_batch(&self.client, &self.url, entries.collect::<Result<_, _>>()?).await?;
         }
         Ok(())
     }
+}
 
-    /// Sends one batch, and again the entries that SQS reports as failed: the call succeeds though
-    /// some of its entries did not.
-    async fn send_entries(&self, mut entries: Vec<SendMessageBatchRequestEntry>) -> Result<(), QueueError> {
-        const TRIES: u32 = 3;
-        for round in 0..TRIES {
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(20 << round)).await;
-            }
-            let answer = self
-                .client
-                .send_message_batch()
-                .queue_url(&self.url)
-                .set_entries(Some(entries.clone()))
-                .send()
-                .await
-                .map_err(|error| QueueError::Unavailable(chain(&error)))?;
-            // What is not reported as sent was not sent.
-            entries.retain(|entry| !answer.successful().iter().any(|sent| sent.id() == entry.id()));
-            if entries.is_empty() {
-                return Ok(());
-            }
+/// Sends one batch, and again the entries that SQS reports as failed: the call succeeds though some of
+/// its entries did not.
+pub(crate) async fn send_batch(
+    client: &Client,
+    url: &str,
+    mut entries: Vec<SendMessageBatchRequestEntry>,
+) -> Result<(), QueueError> {
+    const TRIES: u32 = 3;
+    for round in 0..TRIES {
+        if round > 0 {
+            tokio::time::sleep(Duration::from_millis(20 << round)).await;
         }
-        Err(QueueError::Refused(entries.len()))
+        let answer = client
+            .send_message_batch()
+            .queue_url(url)
+            .set_entries(Some(entries.clone()))
+            .send()
+            .await
+            .map_err(|error| QueueError::Unavailable(chain(&error)))?;
+        // What is not reported as sent was not sent.
+        entries.retain(|entry| !answer.successful().iter().any(|sent| sent.id() == entry.id()));
+        if entries.is_empty() {
+            return Ok(());
+        }
     }
+    Err(QueueError::Refused(entries.len()))
 }
 
 fn entry(

@@ -2,7 +2,7 @@
 //! public, problems for unknown paths and methods, request ids, one log line, no slash at the end.
 
 use axum::Router;
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{FromRef, RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
@@ -11,7 +11,7 @@ use http::{HeaderValue, Uri};
 
 use crate::context::Core;
 use crate::http::{Access, Caller, Route, finish};
-use crate::principal::identify;
+use crate::principal::{Identity, Person, identify};
 use crate::problem::{Kind, Problem};
 
 /// The router of a function.
@@ -26,7 +26,7 @@ where
         let Route { path, access, handler, .. } = route;
         let handler = match access {
             Access::Public => handler,
-            Access::Session | Access::Scope(_) => {
+            Access::Session | Access::Owner | Access::SelfOr(_) | Access::Scope(_) => {
                 handler.route_layer(from_fn_with_state((core.clone(), access), authorize))
             }
         };
@@ -42,14 +42,28 @@ where
 /// Nobody gets past this without a credential that the row allows. It runs before the body is read.
 async fn authorize(
     State((core, access)): State<(Core, Access)>,
+    names: RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let principal = identify(&core, request.headers()).await?;
-    let caller = Caller { principal: principal.actor(), organization: principal.org() };
-    let mut response = match principal.allow(access) {
+    let identity = identify(&core, request.headers()).await?;
+    let (caller, allowed) = match &identity {
+        Identity::Principal(principal) => {
+            let user = principal.user().to_string();
+            let own = names.iter().any(|(name, value)| name == "user_id" && value == user);
+            let caller = Caller { principal: principal.actor(), organization: Some(principal.org()) };
+            (caller, principal.allow(access, own))
+        }
+        Identity::Alone(person) => {
+            (Caller { principal: person.user.to_string(), organization: None }, Person::allow(access))
+        }
+    };
+    let mut response = match allowed {
         Ok(()) => {
-            request.extensions_mut().insert(principal);
+            match identity {
+                Identity::Principal(principal) => request.extensions_mut().insert(principal).map(drop),
+                Identity::Alone(person) => request.extensions_mut().insert(person).map(drop),
+            };
             next.run(request).await
         }
         Err(problem) => problem.into_response(),

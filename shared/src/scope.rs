@@ -159,7 +159,24 @@ impl Role {
         Scope::ALL.iter().copied().filter(|scope| self.holds(*scope)).collect()
     }
 
-    fn holds(self, scope: Scope) -> bool {
+    /// Its name in requests, answers and tokens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// Whether somebody of this role may make somebody else a `role`, or take that away: nobody
+    /// grants more than they are.
+    pub fn may_grant(self, role: Self) -> bool {
+        self <= role
+    }
+
+    /// Whether the role holds the scope.
+    pub fn holds(self, scope: Scope) -> bool {
         use Scope::{
             ApiKeysRead, ApiKeysWrite, AuditRead, EventsRead, EventsWrite, MembersRead, MembersWrite,
             OrganizationRead, OrganizationWrite, WebhooksRead, WebhooksWrite,
@@ -172,11 +189,17 @@ impl Role {
     }
 }
 
-/// A capability that an organisation has switched on.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
+impl FromStr for Role {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let known = Self::ALL.iter().copied().find(|role| role.as_str() == text);
+        known.ok_or_else(|| Violation::new("unknown_value", "expected one of owner, admin, member, viewer"))
+    }
+}
+
+/// A capability of ours that an organisation can switch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Module {
     /// API keys.
     ApiKeys,
@@ -187,6 +210,9 @@ pub enum Module {
 }
 
 impl Module {
+    /// Every module of ours.
+    pub const ALL: &[Self] = &[Self::ApiKeys, Self::Webhooks, Self::Audit];
+
     /// Its name in requests, answers and tokens.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -197,25 +223,77 @@ impl Module {
     }
 }
 
-/// The modules of one organisation. Each organisation has a set of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// The name of a module: one of [`Module`], or one that the operator of this deployment added for
+/// parts of the product that are not ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct Modules(BTreeSet<Module>);
+pub struct ModuleName(String);
+
+impl ModuleName {
+    const CHARS_MAX: usize = 40;
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is one of ours.
+    pub fn is_built_in(&self) -> bool {
+        Module::ALL.iter().any(|module| module.as_str() == self.0)
+    }
+}
+
+impl From<Module> for ModuleName {
+    fn from(module: Module) -> Self {
+        Self(module.as_str().to_owned())
+    }
+}
+
+impl FromStr for ModuleName {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let first = text.starts_with(|c: char| c.is_ascii_lowercase());
+        let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if first && rest && text.len() <= Self::CHARS_MAX {
+            return Ok(Self(text.to_owned()));
+        }
+        let rule = format!("a module is a lower-case word of at most {} characters", Self::CHARS_MAX);
+        Err(Violation::new("invalid_format", rule))
+    }
+}
+
+/// The modules of one organisation. Each organisation has a set of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Modules(BTreeSet<ModuleName>);
 
 impl Modules {
-    /// What a new organisation starts with: all that exist.
+    /// What a new organisation starts with: all of ours. Those that an operator added are switched
+    /// on for those who get them.
     pub fn of_a_new_organization() -> Self {
-        [Module::ApiKeys, Module::Webhooks, Module::Audit].into_iter().collect()
+        Module::ALL.iter().copied().collect()
     }
 
     /// Whether `module` is on.
     pub fn has(&self, module: Module) -> bool {
-        self.0.contains(&module)
+        self.0.iter().any(|name| name.as_str() == module.as_str())
+    }
+
+    /// In alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &ModuleName> {
+        self.0.iter()
     }
 }
 
 impl FromIterator<Module> for Modules {
     fn from_iter<I: IntoIterator<Item = Module>>(modules: I) -> Self {
+        Self(modules.into_iter().map(Into::into).collect())
+    }
+}
+
+impl FromIterator<ModuleName> for Modules {
+    fn from_iter<I: IntoIterator<Item = ModuleName>>(modules: I) -> Self {
         Self(modules.into_iter().collect())
     }
 }

@@ -3,5 +3,5 @@
 mod model;
 mod store;
 
-pub use model::{RefreshVerdict, Session};
+pub use model::{Device, RefreshVerdict, Session};
 pub(crate) use store::session_of;

@@ -70,7 +70,8 @@ impl Table {
         self.get_item(&keys::nothing()).await.map(|_| ())
     }
 
-    async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+    /// One consistent read of an item as it is.
+    pub(crate) async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -126,6 +127,20 @@ impl Table {
         condition: Option<&str>,
         values: HashMap<String, AttributeValue>,
     ) -> Result<bool, StoreError> {
+        self.update_named(key, change, condition, &[], values).await
+    }
+
+    /// The same. `names` stand for attributes whose names DynamoDB reserves.
+    pub(crate) async fn update_named(
+        &self,
+        key: &Key,
+        change: &str,
+        condition: Option<&str>,
+        names: &[(&str, &str)],
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<bool, StoreError> {
+        let names: HashMap<_, _> =
+            names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
         let answer = self
             .client
             .update_item()
@@ -133,6 +148,7 @@ impl Table {
             .set_key(Some(key.attributes()))
             .update_expression(change)
             .set_condition_expression(condition.map(str::to_owned))
+            .set_expression_attribute_names((!names.is_empty()).then_some(names))
             .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .send()
             .await;

@@ -3,6 +3,6 @@
 mod model;
 mod store;
 
-pub use model::{Email, User};
+pub use model::{Email, User, UserStatus};
 pub use store::Login;
 pub(crate) use store::user_of;

@@ -30,8 +30,8 @@ fn path_of(row: &RouteRow) -> String {
 
 fn scope_of(row: &RouteRow) -> Option<Scope> {
     match row.access {
-        Access::Scope(scope) => Some(scope),
-        Access::Public | Access::Session => None,
+        Access::Scope(scope) | Access::SelfOr(scope) => Some(scope),
+        Access::Public | Access::Session | Access::Owner => None,
     }
 }
 
@@ -182,13 +182,10 @@ async fn nobody_gets_in_while_the_table_does_not_answer() {
     let app = App::without_table().await;
     // A token of this deployment: the other one has a key of its own.
     let (now, entropy) = (app.core.clock.now(), &app.core.entropy);
-    let who = (
-        UserId::new(now, entropy).unwrap(),
-        SessionId::new(now, entropy).unwrap(),
-        OrgId::new(now, entropy).unwrap(),
-    );
-    let modules = Modules::of_a_new_organization();
-    let claims = AccessClaims::new(&app.core.issuer, who, Role::Owner, modules, now, "j".to_owned());
+    let who = (UserId::new(now, entropy).unwrap(), SessionId::new(now, entropy).unwrap());
+    let org = OrgId::new(now, entropy).unwrap();
+    let member = Some((org, Role::Owner, Modules::of_a_new_organization()));
+    let claims = AccessClaims::new(&app.core.issuer, who, member, now, "j".to_owned());
     let token = claims.sign(&*app.core.keys.ring().await).unwrap();
     for token in [&key, &token] {
         let answer = app.get("/api/events/evt_01kdvdna000w3ge1r70w3ge1r7", token).send().await;

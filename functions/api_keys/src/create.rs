@@ -101,39 +101,38 @@ impl From<Error> for Problem {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
-    maker: Person,
+    _: Person,
     caller: Principal,
     idempotency: Option<IdempotencyKey>,
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
     let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
-    let (key, text) = create(&core, maker, &caller, request, claim).await?;
+    let (key, text) = create(&core, &caller, request, claim).await?;
     let view = View::new(key, core.clock.now());
     Ok(NoStore(created(Answer { key: text, view })).into_response())
 }
 
 async fn create(
     core: &Core,
-    maker: Person,
     caller: &Principal,
     request: Request,
     claim: Option<Claim>,
 ) -> Result<(ApiKey, String), Error> {
     let now = core.clock.now();
     if let Err(refused) = check(caller, &request, now) {
-        return Err(before(core, maker.org, claim, now).await?.unwrap_or(refused));
+        return Err(before(core, caller.org(), claim, now).await?.unwrap_or(refused));
     }
     let id = ApiKeyId::new(now, &core.entropy)?;
     let environment = request.environment.unwrap_or(Environment::Live);
     let token = KeyToken::generate(id, environment, &core.entropy)?;
     let key = ApiKey {
         id,
-        org: maker.org,
+        org: caller.org(),
         name: request.name,
         scopes: request.scopes.into_iter().collect(),
         environment,
         hint: token.hint(),
-        created_by: maker.user,
+        created_by: caller.user(),
         created_at: now,
         expires_at: request.expires_at,
         revoked_at: None,

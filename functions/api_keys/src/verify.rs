@@ -10,9 +10,11 @@ use shared::api_key::KeyStatus;
 use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::id::{ApiKeyId, OrgId};
+use shared::organization::OrganizationStatus;
 use shared::principal::Principal;
 use shared::problem::{Problem, Violation};
 use shared::scope::{Scope, Scopes};
+use shared::standing::Standing;
 use shared::table::StoreError;
 use shared::token::KeyToken;
 
@@ -118,12 +120,15 @@ async fn verify(core: &Core, org: OrgId, request: &Request) -> Result<Answer, St
     if !ours {
         return Ok(Answer::not_found());
     }
-    let maker = core.table.standing(key.created_by, key.org, None).await?;
-    let (Some(membership), Some(organization)) = (maker.membership, maker.organization) else {
+    let (maker, now) = ((key.created_by, Some(key.org), None), core.clock.now());
+    let found = core.table.standing(key.created_by, Some(key.org), None).await?;
+    let Some(Standing::Member { role, modules, status: OrganizationStatus::Active }) =
+        found.standing(maker, now)
+    else {
         return Ok(Answer { code: Code::Disabled, ..Answer::not_found() });
     };
-    let scopes = key.scopes.intersection(&membership.role.scopes()).within(&organization.modules);
-    let code = match key.status(core.clock.now()) {
+    let scopes = key.scopes.intersection(&role.scopes()).within(&modules);
+    let code = match key.status(now) {
         KeyStatus::Revoked => Code::Disabled,
         KeyStatus::Expired => Code::Expired,
         KeyStatus::Active if request.scopes.iter().all(|scope| scopes.holds(*scope)) => Code::Valid,

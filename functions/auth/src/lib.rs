@@ -4,6 +4,7 @@
 //! Each operation is a file. Beside them, [`password`] says what a password may be, [`hasher`]
 //! turns it into what is stored, and [`tokens`] answers with what a session is worth.
 
+mod account;
 mod hasher;
 mod health;
 mod login;

@@ -10,12 +10,12 @@ use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::id::SessionId;
 use shared::problem::{Kind, Problem};
-use shared::session::Session;
-use shared::standing::Member;
-use shared::table::{StoreError, Table};
+use shared::session::{Device, Session};
+use shared::table::StoreError;
 use shared::user::{Email, Login};
 
 use crate::Auth;
+use crate::account::Account;
 use crate::hasher::{HashError, Verdict};
 use crate::password::Password;
 use crate::tokens::SignedIn;
@@ -36,7 +36,7 @@ impl FromFields for Request {
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    /// Also for a person who is in no organisation any more, or is gone since the first read.
+    /// Also for a person who is locked out, or is gone since the first read.
     #[error("no account has this e-mail address and this password")]
     NotAccepted,
     #[error(transparent)]
@@ -69,11 +69,11 @@ pub(crate) async fn handler(
     State(auth): State<Auth>,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
-    let (session, member) = sign_in(&auth, request).await?;
-    Ok(NoStore(Json(SignedIn::issue(&auth.core, &session, member).await?)))
+    let (session, account) = sign_in(&auth, request).await?;
+    Ok(NoStore(Json(SignedIn::issue(&auth.core, &session, account).await?)))
 }
 
-async fn sign_in(auth: &Auth, request: Request) -> Result<(Session, Member), Error> {
+async fn sign_in(auth: &Auth, request: Request) -> Result<(Session, Account), Error> {
     let Request { email, password } = request;
     let table = &auth.core.table;
     let login = table.login(&email).await?;
@@ -86,12 +86,15 @@ async fn sign_in(auth: &Auth, request: Request) -> Result<(Session, Member), Err
         Verdict::RightButWeak => strengthen(auth, &email, &password, &login).await?,
     }
 
-    let member = member(table, &login).await?;
+    // The epoch is the one that was read with the password: where it was changed meanwhile, no session
+    // begins.
+    let who = (login.user, login.epoch);
+    let account = Account::find_anywhere(table, who, login.organization).await?.ok_or(Error::NotAccepted)?;
     let now = auth.core.clock.now();
     let id = SessionId::new(now, &auth.core.entropy)?;
-    let session = Session::begin(id, member.user.id, member.organization.id, now);
+    let session = Session::begin(id, who, account.org(), Device::default(), now);
     table.put_session(&session).await?;
-    Ok((session, member))
+    Ok((session, account))
 }
 
 /// The password is at hand only now, so a hash of weaker days is replaced now. Where the password
@@ -100,16 +103,4 @@ async fn strengthen(auth: &Auth, email: &Email, password: &Password, login: &Log
     let hash = auth.hasher.hash(password).await?;
     auth.core.table.rewrite_password_hash(email, &login.password_hash, &hash).await?;
     Ok(())
-}
-
-/// The person in the organisation that their sessions name; when they do not belong to it any
-/// more, in the oldest that they do belong to.
-async fn member(table: &Table, login: &Login) -> Result<Member, Error> {
-    if let Some(member) = table.member(login.user, login.organization).await? {
-        return Ok(member);
-    }
-    let organizations = table.organizations_of(login.user).await?;
-    // A session has to name an organisation, so somebody without one cannot have a session.
-    let (oldest, _) = organizations.into_iter().next().ok_or(Error::NotAccepted)?;
-    table.member(login.user, oldest.id).await?.ok_or(Error::NotAccepted)
 }

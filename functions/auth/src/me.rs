@@ -69,8 +69,8 @@ pub(crate) async fn handler(State(core): State<Core>, person: Person) -> Result<
         id: user.id,
         email: user.email,
         name: user.name,
-        email_verified: false,
-        mfa_enabled: false,
+        email_verified: user.email_verified,
+        mfa_enabled: user.mfa_enabled,
         organizations,
         created_at: user.created_at,
     }))

@@ -14,10 +14,10 @@ use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::problem::{Kind, Problem, Violation};
 use shared::session::{RefreshVerdict, Session};
-use shared::standing::Member;
 use shared::table::{StoreError, Table};
 use shared::token::RefreshToken;
 
+use crate::account::Account;
 use crate::tokens::SignedIn;
 
 #[derive(JsonSchema)]
@@ -74,16 +74,28 @@ pub(crate) async fn handler(
     State(core): State<Core>,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
-    let (session, member) = refresh(&core, &request.refresh_token).await?;
-    Ok(NoStore(Json(SignedIn::issue(&core, &session, member).await?)))
+    let (session, account) = refresh(&core, &request.refresh_token).await?;
+    Ok(NoStore(Json(SignedIn::issue(&core, &session, account).await?)))
 }
 
-async fn refresh(core: &Core, text: &Text) -> Result<(Session, Member), Error> {
+async fn refresh(core: &Core, text: &Text) -> Result<(Session, Account), Error> {
     let token = genuine(core, text).await.ok_or(Error::NotAccepted)?;
     let session = next(core, token).await?;
-    // Whoever was removed from the organisation has to log in again, into another one.
-    let member = core.table.member(session.user, session.org).await?.ok_or(Error::NotAccepted)?;
-    Ok((session, member))
+    let who = (session.user, session.epoch);
+    match Account::find(&core.table, who, session.org).await? {
+        // Another password, a log-out everywhere, or a person who may not sign in.
+        None => {
+            core.table.delete_sessions(session.user, &[session.id]).await?;
+            Err(Error::NotAccepted)
+        }
+        // Whoever was removed from the organisation goes on in none: which other one they mean is
+        // theirs to say.
+        Some(account @ Account { membership: None, .. }) if session.org.is_some() => {
+            core.table.move_session(&session, None).await?;
+            Ok((Session { org: None, ..session }, account))
+        }
+        Some(account) => Ok((session, account)),
+    }
 }
 
 /// The token, if we made it. It does not name its key: where none at hand made it, there may be a

@@ -12,13 +12,13 @@ use shared::id::{OrgId, SessionId, UserId};
 use shared::name::Name;
 use shared::organization::{Membership, Organization};
 use shared::problem::{Kind, Problem};
-use shared::scope::{Modules, Role};
-use shared::session::Session;
-use shared::standing::Member;
+use shared::scope::Role;
+use shared::session::{Device, Session};
 use shared::table::{Cancelled, StoreError};
 use shared::user::{Email, Login, User};
 
 use crate::Auth;
+use crate::account::Account;
 use crate::hasher::HashError;
 use crate::password::NewPassword;
 use crate::tokens::SignedIn;
@@ -99,39 +99,37 @@ pub(crate) async fn handler(
     State(auth): State<Auth>,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<(StatusCode, Json<SignedIn>)>, Problem> {
-    let (session, member) = register(&auth, request).await?;
-    Ok(NoStore(created(SignedIn::issue(&auth.core, &session, member).await?)))
+    let (session, account) = register(&auth, request).await?;
+    Ok(NoStore(created(SignedIn::issue(&auth.core, &session, account).await?)))
 }
 
 /// Hashes whether or not the address is taken: the two take the same time. Then writes all of it
 /// or nothing.
-async fn register(auth: &Auth, request: Request) -> Result<(Session, Member), Error> {
+async fn register(auth: &Auth, request: Request) -> Result<(Session, Account), Error> {
     let Request { email, password, name, organization } = request;
     let password_hash = auth.hasher.hash(&password.into_password()).await?;
 
     let Core { clock, entropy, table, .. } = &auth.core;
     let now = clock.now();
-    let user = User { id: UserId::new(now, entropy)?, email, name, created_at: now };
-    let organization = Organization {
-        id: OrgId::new(now, entropy)?,
-        name: organization.name,
-        modules: Modules::of_a_new_organization(),
-        created_at: now,
-    };
-    let membership = Membership { org: organization.id, user: user.id, role: Role::Owner };
-    let session = Session::begin(SessionId::new(now, entropy)?, user.id, organization.id, now);
+    let user = User::new(UserId::new(now, entropy)?, email, name, now);
+    let organization = Organization::new(OrgId::new(now, entropy)?, organization.name, now);
+    let role = Role::Owner;
+    let membership = Membership { org: organization.id, user: user.id, role, joined_at: now };
+    let who = (user.id, user.epoch);
+    let session =
+        Session::begin(SessionId::new(now, entropy)?, who, Some(organization.id), Device::default(), now);
 
-    let login = Login { user: user.id, password_hash, organization: organization.id };
+    let login =
+        Login { user: user.id, password_hash, organization: Some(organization.id), epoch: user.epoch };
     let written = table
         .transaction()
         .put_user(&user, login)?
-        .put_organization(&organization)?
-        .put_membership(&membership)?
+        .put_organization(&organization, &membership)?
         .put_session(&session)?
         .commit()
         .await?;
     match written {
-        Ok(()) => Ok((session, Member { user, organization, role: membership.role })),
+        Ok(()) => Ok((session, Account { user, membership: Some((organization, role)) })),
         // The claim on the address is the first write.
         Err(Cancelled(places)) if places.contains(&0) => Err(Error::EmailTaken),
         // An identifier that somebody has already: the next attempt draws others.

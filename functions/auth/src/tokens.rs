@@ -10,16 +10,18 @@ use shared::name::Name;
 use shared::problem::Problem;
 use shared::scope::Role;
 use shared::session::Session;
-use shared::standing::Member;
 use shared::token::{ACCESS_TOKEN_SECONDS, AccessClaims, RefreshToken};
 use shared::user::Email;
+
+use crate::account::Account;
 
 /// A person who is signed in, and the tokens of their session.
 // It holds credentials: no `Debug`, and it is sent in `NoStore`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct SignedIn {
     user: SignedInUser,
-    organization: SignedInOrganization,
+    /// The organisation that the session names; null when the person is in none.
+    organization: Option<SignedInOrganization>,
     /// For `Authorization: Bearer`.
     access_token: String,
     /// Always `Bearer`.
@@ -34,11 +36,13 @@ pub(crate) struct SignedIn {
 struct SignedInUser {
     id: UserId,
     email: Email,
+    /// Whether the person has shown that the address is theirs.
+    email_verified: bool,
     name: Option<Name>,
     created_at: Timestamp,
 }
 
-/// The organisation that the session names.
+/// An organisation, and what the person is there.
 #[derive(Serialize, JsonSchema)]
 struct SignedInOrganization {
     id: OrgId,
@@ -49,21 +53,29 @@ struct SignedInOrganization {
 impl SignedIn {
     /// Issues the pair of a session. The refresh token is a function of the session's counter: a
     /// client whose answer was lost gets the same one again.
-    pub(crate) async fn issue(core: &Core, session: &Session, member: Member) -> Result<Self, Problem> {
-        let Member { user, organization, role } = member;
+    pub(crate) async fn issue(core: &Core, session: &Session, account: Account) -> Result<Self, Problem> {
+        let Account { user, membership } = account;
         let ring = core.keys.ring().await;
         let jti = format!("{:032x}", u128::from_le_bytes(core.entropy.bytes()?));
-        let who = (session.user, session.id, session.org);
-        let claims = AccessClaims::new(&core.issuer, who, role, organization.modules, core.clock.now(), jti);
+        let member = membership
+            .as_ref()
+            .map(|(organization, role)| (organization.id, *role, organization.modules.clone()));
+        let claims =
+            AccessClaims::new(&core.issuer, (session.user, session.id), member, core.clock.now(), jti);
         let refresh = RefreshToken { user: session.user, session: session.id, counter: session.counter };
         Ok(Self {
             user: SignedInUser {
                 id: user.id,
                 email: user.email,
+                email_verified: user.email_verified,
                 name: user.name,
                 created_at: user.created_at,
             },
-            organization: SignedInOrganization { id: organization.id, name: organization.name, role },
+            organization: membership.map(|(organization, role)| SignedInOrganization {
+                id: organization.id,
+                name: organization.name,
+                role,
+            }),
             access_token: claims.sign(&ring).map_err(|error| Problem::internal(&error))?,
             token_type: "Bearer",
             expires_in: ACCESS_TOKEN_SECONDS,
@@ -77,6 +89,7 @@ impl SignedIn {
             "user": {
                 "id": "usr_01kdvhq4000w3gf1r70w3gf1r7",
                 "email": "ada@example.com",
+                "email_verified": false,
                 "name": "Ada Lovelace",
                 "created_at": "2026-01-01T00:00:00.000Z",
             },

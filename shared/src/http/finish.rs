@@ -23,8 +23,8 @@ pub struct RequestId(pub String);
 pub struct Caller {
     /// A person or a key.
     pub principal: String,
-    /// Their organisation.
-    pub organization: OrgId,
+    /// Their organisation, if they are in one.
+    pub organization: Option<OrgId>,
 }
 
 impl RequestId {
@@ -98,7 +98,8 @@ fn log(line: &Line<'_>) {
     let code = line.problem.map(|problem| problem.kind.code());
     let cause = line.problem.and_then(|problem| problem.cause.as_deref());
     let principal = line.caller.map(|caller| caller.principal.as_str());
-    let organization = line.caller.map(|caller| caller.organization.to_string());
+    let organization =
+        line.caller.and_then(|caller| caller.organization).map(|organization| organization.to_string());
     if line.status.is_server_error() {
         tracing::error!(
             request_id,

@@ -114,8 +114,22 @@ impl Operation {
             Access::Session => {
                 kinds.extend([Kind::Unauthenticated, Kind::InvalidToken, Kind::SessionRequired]);
             }
-            Access::Scope(scope) => {
-                kinds.extend([Kind::Unauthenticated, Kind::InvalidToken, Kind::InsufficientScope]);
+            Access::Owner => kinds.extend([
+                Kind::Unauthenticated,
+                Kind::InvalidToken,
+                Kind::SessionRequired,
+                Kind::InsufficientRole,
+                Kind::OrganizationRequired,
+                Kind::OrganizationSuspended,
+            ]),
+            Access::Scope(scope) | Access::SelfOr(scope) => {
+                kinds.extend([
+                    Kind::Unauthenticated,
+                    Kind::InvalidToken,
+                    Kind::InsufficientScope,
+                    Kind::OrganizationRequired,
+                    Kind::OrganizationSuspended,
+                ]);
                 kinds.extend(scope.module().map(|_| Kind::ModuleDisabled));
             }
         }
@@ -219,12 +233,20 @@ fn entry(row: &RouteRow, tag: &str, generator: &mut SchemaGenerator) -> Value {
         "tags": [tag],
         "security": match row.access {
             Access::Public => json!([]),
-            Access::Session | Access::Scope(_) => json!([{ "bearer": [] }]),
+            Access::Session | Access::Owner | Access::SelfOr(_) | Access::Scope(_) => {
+                json!([{ "bearer": [] }])
+            }
         },
         "responses": responses(row, generator),
     });
-    if let Access::Scope(scope) = row.access {
-        entry["description"] = json!(format!("Needs the scope `{scope}`."));
+    let needs = match row.access {
+        Access::Public | Access::Session => None,
+        Access::Owner => Some("Needs the role `owner`.".to_owned()),
+        Access::Scope(scope) => Some(format!("Needs the scope `{scope}`.")),
+        Access::SelfOr(scope) => Some(format!("Needs the scope `{scope}`, but for oneself.")),
+    };
+    if let Some(needs) = needs {
+        entry["description"] = needs.into();
     }
     let parameters = parameters(row);
     if !parameters.is_empty() {

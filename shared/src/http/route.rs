@@ -12,8 +12,12 @@ use crate::scope::Scope;
 pub enum Access {
     /// Anybody.
     Public,
-    /// A signed-in person, whatever their role.
+    /// A signed-in person, whatever their role, in an organisation or in none.
     Session,
+    /// An owner of the organisation, signed in.
+    Owner,
+    /// The person whom the path names (`{user_id}`), or who holds the scope.
+    SelfOr(Scope),
     /// A person or an API key that holds the scope, in an organisation whose module for it is on.
     Scope(Scope),
 }

@@ -3,11 +3,10 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::Principal;
+use super::{Person, Principal};
 use crate::api_key::{KeyStatus, StoredKey};
 use crate::clock::Timestamp;
 use crate::context::Core;
-use crate::id::{OrgId, SessionId, UserId};
 use crate::problem::{Kind, Problem};
 use crate::standing::{Standing, Who};
 use crate::table::StoreError;
@@ -37,8 +36,17 @@ impl From<Refused> for Problem {
     }
 }
 
+/// Who a credential names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A person or a key in an organisation.
+    Principal(Principal),
+    /// A person whose session names no organisation.
+    Alone(Person),
+}
+
 /// Who sends these headers.
-pub async fn identify(core: &Core, headers: &HeaderMap) -> Result<Principal, Refused> {
+pub async fn identify(core: &Core, headers: &HeaderMap) -> Result<Identity, Refused> {
     let token = bearer(headers).ok_or(Refused::Missing)?;
     if token.starts_with(KeyToken::PREFIX) {
         with_key(core, token).await
@@ -57,18 +65,24 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && one_word).then_some(token)
 }
 
-async fn with_token(core: &Core, token: &str) -> Result<Principal, Refused> {
+async fn with_token(core: &Core, token: &str) -> Result<Identity, Refused> {
     let kid = kid_of(token).ok_or(Refused::NotAccepted)?;
     let ring = core.keys.ring_with(&kid).await;
     let claims = AccessClaims::verify(token, &ring, &core.issuer, core.clock.now())
         .map_err(|_| Refused::NotAccepted)?;
     let (user, session, org) = (claims.sub, claims.sid, claims.org);
     let standing = standing(core, (user, org, Some(session))).await?.ok_or(Refused::NotAccepted)?;
-    let Standing { role, modules } = standing;
-    Ok(Principal::Session { user, session, org, role, modules })
+    Ok(match (standing, org) {
+        (Standing::Member { role, modules, status }, Some(org)) => {
+            Identity::Principal(Principal::Session { user, session, org, role, modules, status })
+        }
+        (Standing::Member { .. } | Standing::Alone, _) => {
+            Identity::Alone(Person { user, session, org: None })
+        }
+    })
 }
 
-async fn with_key(core: &Core, text: &str) -> Result<Principal, Refused> {
+async fn with_key(core: &Core, text: &str) -> Result<Identity, Refused> {
     let token = KeyToken::parse(text).ok_or(Refused::NotAccepted)?;
     let StoredKey { key, digest } = stored_key(core, &token).await?.ok_or(Refused::NotAccepted)?;
     let ours = digest.matches(&token.digest()) && key.environment == token.environment();
@@ -76,9 +90,12 @@ async fn with_key(core: &Core, text: &str) -> Result<Principal, Refused> {
         return Err(Refused::NotAccepted);
     }
     // What its maker can do no longer, the key cannot do either.
-    let maker = standing(core, (key.created_by, key.org, None)).await?.ok_or(Refused::NotAccepted)?;
-    let scopes = key.scopes.intersection(&maker.role.scopes());
-    Ok(Principal::ApiKey { key: key.id, org: key.org, scopes, modules: maker.modules })
+    let maker = key.created_by;
+    let standing = standing(core, (maker, Some(key.org), None)).await?.ok_or(Refused::NotAccepted)?;
+    let Standing::Member { role, modules, status } = standing else { return Err(Refused::NotAccepted) };
+    let scopes = key.scopes.intersection(&role.scopes());
+    let (key, org) = (key.id, key.org);
+    Ok(Identity::Principal(Principal::ApiKey { key, org, maker, role, scopes, modules, status }))
 }
 
 async fn stored_key(core: &Core, token: &KeyToken) -> Result<Option<StoredKey>, Refused> {
@@ -110,15 +127,8 @@ async fn standing(core: &Core, who: Who) -> Result<Option<Standing>, StoreError>
 }
 
 async fn read_standing(core: &Core, who: Who, now: Timestamp) -> Result<Option<Standing>, StoreError> {
-    let (user, org, session): (UserId, OrgId, Option<SessionId>) = who;
-    let found = core.table.standing(user, org, session).await?;
-    let live = session.is_none() || found.session.is_some_and(|session| session.is_live(now));
-    Ok(match (live, found.membership, found.organization) {
-        (true, Some(membership), Some(organization)) => {
-            Some(Standing { role: membership.role, modules: organization.modules })
-        }
-        _ => None,
-    })
+    let (user, org, session) = who;
+    Ok(core.table.standing(user, org, session).await?.standing(who, now))
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ pub enum Purpose {
     WebhookSecret,
     /// Authenticating page cursors.
     Cursor,
+    /// Authenticating the tokens of links in mails.
+    LinkToken,
+    /// Authenticating that a password was right, until the second factor is shown.
+    MfaChallenge,
 }
 
 impl Purpose {
@@ -26,6 +30,8 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::WebhookSecret => "webhook-secret",
             Self::Cursor => "cursor",
+            Self::LinkToken => "link-token",
+            Self::MfaChallenge => "mfa-challenge",
         }
     }
 }

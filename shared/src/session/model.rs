@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::id::{OrgId, SessionId, UserId};
 
@@ -12,14 +17,40 @@ pub struct Session {
     pub id: SessionId,
     /// Whose.
     pub user: UserId,
-    /// The organisation it names.
-    pub org: OrgId,
+    /// The organisation it names. A person who is in none can sign in, too.
+    pub org: Option<OrgId>,
+    /// The person's epoch when it began: when theirs is another one, the session is dead.
+    pub epoch: u32,
     /// How many refreshes there were.
     pub counter: u32,
+    /// Whether the token before the current one is graced. Not after a change of the password.
+    pub graced: bool,
+    /// Where the person signed in.
+    pub device: Device,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was last refreshed, or began.
     pub refreshed_at: Timestamp,
+}
+
+/// What is known of where a person signed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// What the program called itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The address that it called from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+impl Device {
+    /// Names the device among those of the person: by its program, since addresses change by the hour.
+    pub fn digest(&self) -> String {
+        let program = self.user_agent.as_deref().unwrap_or_default();
+        let hash = digest(&SHA256, program.as_bytes());
+        URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12])
+    }
 }
 
 /// What a refresh that was not simply the next one means.
@@ -41,9 +72,15 @@ impl Session {
     /// How long the token before the current one still gets the current one.
     pub const GRACE: Duration = Duration::from_secs(10);
 
-    /// A session that begins now.
-    pub fn begin(id: SessionId, user: UserId, org: OrgId, now: Timestamp) -> Self {
-        Self { id, user, org, counter: 0, created_at: now, refreshed_at: now }
+    /// A session that begins now, in the person's `epoch`.
+    pub fn begin(
+        id: SessionId,
+        (user, epoch): (UserId, u32),
+        org: Option<OrgId>,
+        device: Device,
+        now: Timestamp,
+    ) -> Self {
+        Self { id, user, org, epoch, counter: 0, graced: true, device, created_at: now, refreshed_at: now }
     }
 
     /// When it ends if it is not refreshed.
@@ -67,7 +104,7 @@ impl Session {
             return RefreshVerdict::Expired;
         }
         let one_behind = counter.checked_add(1) == Some(self.counter);
-        if one_behind && now.since(self.refreshed_at) <= Self::GRACE {
+        if one_behind && self.graced && now.since(self.refreshed_at) <= Self::GRACE {
             RefreshVerdict::Again
         } else {
             RefreshVerdict::Stolen
@@ -84,8 +121,9 @@ mod tests {
         let (now, entropy) = (Timestamp::from_seconds(1_000_000), Entropy::system());
         let mut session = Session::begin(
             SessionId::new(now, &entropy).unwrap(),
-            UserId::new(now, &entropy).unwrap(),
-            OrgId::new(now, &entropy).unwrap(),
+            (UserId::new(now, &entropy).unwrap(), 0),
+            Some(OrgId::new(now, &entropy).unwrap()),
+            Device::default(),
             now,
         );
         session.counter = 5;
@@ -101,6 +139,12 @@ mod tests {
         assert_eq!(session.verdict(3, at(0)), RefreshVerdict::Stolen);
         assert_eq!(session.verdict(9, at(0)), RefreshVerdict::Stolen);
         assert_eq!(session.verdict(u32::MAX, at(0)), RefreshVerdict::Stolen);
+    }
+
+    #[test]
+    fn after_a_change_of_the_password_nothing_is_graced() {
+        let session = Session { graced: false, ..session() };
+        assert_eq!(session.verdict(4, session.refreshed_at), RefreshVerdict::Stolen);
     }
 
     #[test]

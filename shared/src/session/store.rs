@@ -1,11 +1,13 @@
 //! P3: sessions. A refresh is one conditional update, and its refusal brings the item along, so
 //! that the verdict needs no second read.
 
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use super::model::Session;
+use super::model::{Device, Session};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, SessionId, UserId};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
@@ -14,25 +16,38 @@ use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number
 struct SessionItem {
     session: SessionId,
     user: UserId,
-    org: OrgId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    org: Option<OrgId>,
+    #[serde(default)]
+    epoch: u32,
     counter: u32,
+    #[serde(default = "yes")]
+    graced: bool,
+    #[serde(default)]
+    device: Device,
     #[serde(with = "millis")]
     created_at: Timestamp,
     #[serde(with = "millis")]
     refreshed_at: Timestamp,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl From<SessionItem> for Session {
     fn from(item: SessionItem) -> Self {
-        let SessionItem { session, user, org, counter, created_at, refreshed_at } = item;
-        Self { id: session, user, org, counter, created_at, refreshed_at }
+        let SessionItem { session, user, org, epoch, counter, graced, device, created_at, refreshed_at } =
+            item;
+        Self { id: session, user, org, epoch, counter, graced, device, created_at, refreshed_at }
     }
 }
 
 impl From<&Session> for SessionItem {
     fn from(session: &Session) -> Self {
-        let Session { id, user, org, counter, created_at, refreshed_at } = *session;
-        Self { session: id, user, org, counter, created_at, refreshed_at }
+        let Session { id, user, org, epoch, counter, graced, device, created_at, refreshed_at } =
+            session.clone();
+        Self { session: id, user, org, epoch, counter, graced, device, created_at, refreshed_at }
     }
 }
 
@@ -69,10 +84,11 @@ impl Table {
             .update_item()
             .table_name(self.name())
             .set_key(Some(keys::session(user, id).attributes()))
-            .update_expression("SET #counter = #counter + :one, refreshed_at = :now")
+            .update_expression("SET #counter = #counter + :one, refreshed_at = :now, graced = :yes")
             .condition_expression("#counter = :counter AND refreshed_at > :idle AND created_at > :begun")
             .expression_attribute_names("#counter", "counter")
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":counter", number(counter))
             .expression_attribute_values(":now", number(now.millis()))
             .expression_attribute_values(":idle", number(now.minus(Session::IDLE).millis()))
@@ -101,6 +117,23 @@ impl Table {
         }
     }
 
+    /// P3: the organisation that a session names, if it still names `old`.
+    pub async fn move_session(&self, session: &Session, org: Option<OrgId>) -> Result<bool, StoreError> {
+        let key = keys::session(session.user, session.id);
+        let (change, mut values) = match org {
+            Some(org) => ("SET org = :org", HashMap::from([(":org".to_owned(), text(org))])),
+            None => ("REMOVE org", HashMap::new()),
+        };
+        let same = match session.org {
+            Some(old) => {
+                values.insert(":old".to_owned(), text(old));
+                "org = :old"
+            }
+            None => "attribute_exists(pk) AND attribute_not_exists(org)",
+        };
+        self.update_item(&key, change, Some(same), values).await
+    }
+
     /// P3: ends sessions of a person, the newest first, several at once. Those that are gone already
     /// stay gone.
     pub async fn delete_sessions(&self, user: UserId, ids: &[SessionId]) -> Result<(), StoreError> {
@@ -125,4 +158,27 @@ impl Transaction<'_> {
         let key = keys::session(session.user, session.id);
         self.put_new(&key, &SessionItem::from(session), Some(session.absolute_end()))
     }
+
+    /// P3: a session goes on in another epoch, with the next counter and nothing graced: it is the one in
+    /// which the person changed their password. Refused when it was refreshed meanwhile, or has ended.
+    pub fn carry_session(self, session: &Session, now: Timestamp) -> Result<Self, StoreError> {
+        let values = HashMap::from([
+            (":counter".to_owned(), number(session.counter)),
+            (":next".to_owned(), number(session.counter + 1)),
+            (":epoch".to_owned(), number(session.epoch + 1)),
+            (":now".to_owned(), number(now.millis())),
+            (":no".to_owned(), AttributeValue::Bool(false)),
+        ]);
+        self.update(
+            &keys::session(session.user, session.id),
+            "SET #counter = :next, epoch = :epoch, refreshed_at = :now, graced = :no",
+            "#counter = :counter",
+            &[("#counter", "counter")],
+            values,
+        )
+    }
+}
+
+fn text(text: impl ToString) -> AttributeValue {
+    AttributeValue::S(text.to_string())
 }

@@ -2,7 +2,7 @@
 //!
 //! Identifiers stand in keys as they are: their prefixes say the kind. What a tenant owns is under
 //! a partition that begins with the organisation's id. The exceptions answer "who is this?" before
-//! an organisation is known: P1 to P3 and P7; each item there names its organisation.
+//! an organisation is known: P1 to P3, P7, P19 and P20; what belongs to an organisation there names it.
 //!
 //! | No. | Item | pk | sk |
 //! |---|---|---|---|
@@ -19,11 +19,15 @@
 //! | P11 | idempotency record | `org#idempotency#<sha256>` | `self` |
 //! | P12 | delivery | `org#whk` | `evt` |
 //! | P13 | failed attempt | `org#whk#attempts` | `evt#<number>` |
+//! | P19 | what a link in a mail stands for | `lnk` | `self` |
+//! | P20 | the newest registration of an address that waits for its link | `email#<sha256>` | `pending` |
+//! | P21 | invitation | `org` | `inv` |
+//! | P22 | request to join | `org` | `join#usr` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use crate::id::{ApiKeyId, DeliveryId, EventId, OrgId, SessionId, UserId, WebhookId};
+use crate::id::{ApiKeyId, DeliveryId, EventId, InvitationId, LinkId, OrgId, SessionId, UserId, WebhookId};
 
 /// A primary key. Private fields: a key that is not in this file cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -157,4 +161,39 @@ pub fn attempt(org: OrgId, id: DeliveryId, number: u16) -> Key {
 /// P13: where the failed attempts of a delivery begin.
 pub fn attempts(org: OrgId, id: DeliveryId) -> Key {
     Key::new(format_args!("{org}#{}#attempts", id.webhook), format_args!("{}#", id.event))
+}
+
+/// P19: what a link in a mail stands for.
+pub fn link(link: LinkId) -> Key {
+    Key::new(link, SELF)
+}
+
+/// P20: the newest registration of an address that waits for its link.
+pub fn pending_registration(digest: &str) -> Key {
+    Key::new(format_args!("email#{digest}"), "pending")
+}
+
+/// P21: an invitation.
+pub fn invitation(org: OrgId, invitation: InvitationId) -> Key {
+    Key::new(org, invitation)
+}
+
+/// P21: where the invitations of an organisation begin.
+pub fn invitations(org: OrgId) -> Key {
+    Key::new(org, format_args!("{}_", InvitationId::PREFIX))
+}
+
+/// P22: a request to join an organisation.
+pub fn join_request(org: OrgId, user: UserId) -> Key {
+    Key::new(org, format_args!("join#{user}"))
+}
+
+/// P22: where the requests to join an organisation begin.
+pub fn join_requests(org: OrgId) -> Key {
+    Key::new(org, "join#")
+}
+
+/// P6: where the members of an organisation begin.
+pub fn members(org: OrgId) -> Key {
+    Key::new(org, format_args!("{}_", UserId::PREFIX))
 }

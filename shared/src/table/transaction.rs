@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::Serialize;
 
 use super::{Key, StoreError, Table, to_item};
@@ -65,29 +65,69 @@ impl Transaction<'_> {
         names: &[(&str, &str)],
         values: HashMap<String, AttributeValue>,
     ) -> Result<Self, StoreError> {
-        let names: HashMap<_, _> =
-            names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(key.attributes()))
             .update_expression(change)
             .condition_expression(condition)
-            .set_expression_attribute_names((!names.is_empty()).then_some(names))
-            .set_expression_attribute_values(Some(values))
+            .set_expression_attribute_names(stands_for(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .build()?;
         self.items.push(TransactWriteItem::builder().update(update).build());
         Ok(self)
     }
 
     /// Deletes an item that has to be there.
-    pub(crate) fn delete(mut self, key: &Key) -> Result<Self, StoreError> {
+    pub(crate) fn delete(self, key: &Key) -> Result<Self, StoreError> {
+        self.delete_if(key, "attribute_exists(pk)", &[], HashMap::new())
+    }
+
+    /// Deletes an item where `condition` holds.
+    pub(crate) fn delete_if(
+        mut self,
+        key: &Key,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
         let delete = Delete::builder()
             .table_name(self.table.name())
             .set_key(Some(key.attributes()))
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression(condition)
+            .set_expression_attribute_names(stands_for(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .build()?;
         self.items.push(TransactWriteItem::builder().delete(delete).build());
         Ok(self)
+    }
+
+    /// Writes nothing there, and refuses the whole where `condition` does not hold.
+    pub(crate) fn check(
+        mut self,
+        key: &Key,
+        condition: &str,
+        names: &[(&str, &str)],
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key.attributes()))
+            .condition_expression(condition)
+            .set_expression_attribute_names(stands_for(names))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .build()?;
+        self.items.push(TransactWriteItem::builder().condition_check(check).build());
+        Ok(self)
+    }
+
+    /// How many writes there are: the place that the next one will have.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Writes all of it, or nothing. A conflict with another writer is tried again a few times. All
@@ -114,6 +154,12 @@ impl Transaction<'_> {
         }
         Err(StoreError::Contended)
     }
+}
+
+fn stands_for(names: &[(&str, &str)]) -> Option<HashMap<String, String>> {
+    let names: HashMap<_, _> =
+        names.iter().map(|(name, attribute)| ((*name).to_owned(), (*attribute).to_owned())).collect();
+    (!names.is_empty()).then_some(names)
 }
 
 /// Which conditions were not met. An empty list is a conflict with another writer; `None` is an

@@ -29,10 +29,12 @@ pub struct AccessClaims {
     pub sub: UserId,
     /// Their session.
     pub sid: SessionId,
-    /// The organisation that the session names.
-    pub org: OrgId,
+    /// The organisation that the session names, if it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
     /// Their role there when it was issued. Our own functions look the present one up.
-    pub role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The organisation's modules when it was issued. The same holds.
     pub mods: Modules,
     /// Issued, in seconds.
@@ -70,13 +72,15 @@ impl AccessClaims {
     /// Claims of a token issued now.
     pub fn new(
         issuer: &str,
-        who: (UserId, SessionId, OrgId),
-        role: Role,
-        mods: Modules,
+        (sub, sid): (UserId, SessionId),
+        member: Option<(OrgId, Role, Modules)>,
         now: Timestamp,
         jti: String,
     ) -> Self {
-        let (sub, sid, org) = who;
+        let (org, role, mods) = match member {
+            Some((org, role, mods)) => (Some(org), Some(role), mods),
+            None => (None, None, Modules::default()),
+        };
         let iat = now.seconds();
         let exp = iat + i64::from(ACCESS_TOKEN_SECONDS);
         Self {
@@ -129,6 +133,9 @@ impl AccessClaims {
             jsonwebtoken::decode::<Self>(token, &DecodingKey::from_secret(derived.expose()), &validation)
                 .map_err(|_| AccessTokenError::NotOurs)?
                 .claims;
+        if claims.org.is_some() != claims.role.is_some() {
+            return Err(AccessTokenError::NotOurs);
+        }
 
         let now = now.seconds();
         let started = claims.nbf <= now + SKEW_SECONDS && claims.iat <= now + SKEW_SECONDS;
@@ -157,12 +164,10 @@ mod tests {
             bytes.fill(1);
             Ok(())
         });
-        let who = (
-            UserId::new(NOW, &entropy).unwrap(),
-            SessionId::new(NOW, &entropy).unwrap(),
-            OrgId::new(NOW, &entropy).unwrap(),
-        );
-        AccessClaims::new(ISSUER, who, Role::Owner, Modules::of_a_new_organization(), NOW, "j".to_owned())
+        let who = (UserId::new(NOW, &entropy).unwrap(), SessionId::new(NOW, &entropy).unwrap());
+        let org = OrgId::new(NOW, &entropy).unwrap();
+        let member = Some((org, Role::Owner, Modules::of_a_new_organization()));
+        AccessClaims::new(ISSUER, who, member, NOW, "j".to_owned())
     }
 
     /// A token signed with the right key, whatever its header and claims say.

@@ -87,17 +87,64 @@ impl schemars::JsonSchema for Email {
     }
 }
 
-/// A person.
+/// A person. One who was deleted is not there: what is left of them is not read as a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Who.
     pub id: UserId,
     /// Where they are written to.
     pub email: Email,
+    /// Whether they have shown that the address is theirs.
+    pub email_verified: bool,
     /// What they are called, if they said.
     pub name: Option<Name>,
+    /// Whether they may sign in.
+    pub status: UserStatus,
+    /// Whether logging in takes a second factor.
+    pub mfa_enabled: bool,
+    /// Raised by what ends all that was handed out before: another password, a log-out everywhere.
+    /// Sessions and links of another epoch are dead.
+    pub epoch: u32,
+    /// The devices that they signed in on, as their digests name them.
+    pub devices: Vec<String>,
     /// When they registered.
     pub created_at: Timestamp,
+}
+
+/// Whether a person may sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// They may.
+    #[default]
+    Active,
+    /// The operator of this deployment has locked them out.
+    Disabled,
+}
+
+impl User {
+    /// As many devices are remembered; then the list begins anew.
+    pub const DEVICES_MAX: usize = 32;
+
+    /// A person who registers now.
+    pub fn new(id: UserId, email: Email, name: Option<Name>, now: Timestamp) -> Self {
+        Self {
+            id,
+            email,
+            email_verified: false,
+            name,
+            status: UserStatus::Active,
+            mfa_enabled: false,
+            epoch: 0,
+            devices: Vec::new(),
+            created_at: now,
+        }
+    }
+
+    /// Whether they may use what was handed out in `epoch`.
+    pub fn is_in(&self, epoch: u32) -> bool {
+        self.status == UserStatus::Active && self.epoch == epoch
+    }
 }
 
 #[cfg(test)]

@@ -175,10 +175,10 @@ async fn what_the_organisation_has_switched_off_nobody_gives() {
         let id = OrgId::new(App::START, &app.core.entropy).unwrap();
         let name = "Frugal".parse().unwrap();
         let modules: Modules = modules.into_iter().collect();
-        let organization = Organization { id, name, modules, created_at: App::START };
-        let transaction = app.core.table.transaction().put_organization(&organization).unwrap();
-        let owner = Membership { org: id, user, role: Role::Owner };
-        transaction.put_membership(&owner).unwrap().commit().await.unwrap().unwrap();
+        let organization = Organization { modules, ..Organization::new(id, name, App::START) };
+        let owner = Membership { org: id, user, role: Role::Owner, joined_at: App::START };
+        let transaction = app.core.table.transaction().put_organization(&organization, &owner).unwrap();
+        transaction.commit().await.unwrap().unwrap();
         let token = signed_in(&app, user, id).await;
         assert_eq!(create(&app, &token, &billing()).send().await.problem(status), code);
     }

@@ -15,7 +15,7 @@ use shared::clock::Timestamp;
 use shared::id::{ApiKeyId, OrgId, SessionId, UserId};
 use shared::organization::Membership;
 use shared::scope::{Modules, Role, Scope};
-use shared::session::Session;
+use shared::session::{Device, Session};
 use shared::token::{AccessClaims, Environment, KeyToken};
 
 use super::text;
@@ -61,12 +61,13 @@ fn in_seconds(seconds: u64) -> Timestamp {
 /// Signs a person in, in an organisation that is not the one they registered.
 async fn signed_in(app: &App, user: UserId, org: OrgId) -> String {
     let (now, entropy) = (app.core.clock.now(), &app.core.entropy);
-    let session = Session::begin(SessionId::new(now, entropy).unwrap(), user, org, now);
+    let session =
+        Session::begin(SessionId::new(now, entropy).unwrap(), (user, 0), Some(org), Device::default(), now);
     app.core.table.put_session(&session).await.unwrap();
     let modules = Modules::of_a_new_organization();
-    let who = (user, session.id, org);
+    let member = Some((org, Role::Owner, modules));
     // Role and modules are looked up: what the token says of them counts for nothing.
-    let claims = AccessClaims::new(&app.core.issuer, who, Role::Owner, modules, now, "jti".to_owned());
+    let claims = AccessClaims::new(&app.core.issuer, (user, session.id), member, now, "jti".to_owned());
     let ring = app.core.keys.ring().await;
     claims.sign(&ring).unwrap()
 }
@@ -74,8 +75,8 @@ async fn signed_in(app: &App, user: UserId, org: OrgId) -> String {
 /// Somebody becomes a member of another's organisation.
 async fn join(app: &App, account: &Account, org: OrgId, role: Role) -> String {
     let user = account.user.parse().unwrap();
-    let membership = Membership { org, user, role };
-    let transaction = app.core.table.transaction().put_membership(&membership).unwrap();
+    let membership = Membership { org, user, role, joined_at: app.core.clock.now() };
+    let transaction = app.core.table.transaction().add_member(&membership).unwrap();
     transaction.commit().await.unwrap().unwrap();
     signed_in(app, user, org).await
 }

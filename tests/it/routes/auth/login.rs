@@ -22,7 +22,7 @@ async fn the_right_password_signs_a_person_in() {
     assert_eq!(
         body,
         json!({
-            "user": { "id": ada.user, "email": "ada@example.com", "name": null, "created_at": "2026-01-01T00:00:00.000Z" },
+            "user": { "id": ada.user, "email": "ada@example.com", "email_verified": false, "name": null, "created_at": "2026-01-01T00:00:00.000Z" },
             "organization": { "id": ada.org, "name": "Acme", "role": "owner" },
             "access_token": body["access_token"],
             "token_type": "Bearer",

@@ -41,6 +41,7 @@ async fn a_person_and_their_organisation_are_made_and_signed_in() {
             "user": {
                 "id": body["user"]["id"],
                 "email": "ada@example.com",
+                "email_verified": false,
                 "name": "Ada Lovelace",
                 "created_at": "2026-01-01T00:00:00.000Z",
             },
@@ -65,10 +66,10 @@ async fn the_tokens_name_the_person_the_session_and_the_organisation() {
     let refresh = RefreshToken::parse(text(&body, "/refresh_token"), &ring).unwrap();
     let (user, org) =
         (text(&body, "/user/id").parse().unwrap(), text(&body, "/organization/id").parse().unwrap());
-    let who = (user, refresh.session, org);
-    let modules = Modules::of_a_new_organization();
+    let who = (user, refresh.session);
+    let member = Some((org, Role::Owner, Modules::of_a_new_organization()));
     let jti = claims.jti.clone();
-    assert_eq!(claims, AccessClaims::new("urn:ai-foundry:tests", who, Role::Owner, modules, now, jti));
+    assert_eq!(claims, AccessClaims::new("urn:ai-foundry:tests", who, member, now, jti));
     assert_eq!((refresh.user, refresh.counter), (user, 0));
     assert_eq!([user.made_at(), org.made_at(), refresh.session.made_at()], [now; 3]);
 }
