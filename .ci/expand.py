@@ -104,6 +104,30 @@ class Stack:
                 return [item for item in map(self.resolve, value) if item is not REMOVED]
         return value
 
+    def with_parameters(self, **given):
+        """The same with other parameters, for what is not expanded: `text` and `is_refused`."""
+        other = copy.copy(self)
+        other.parameters = {**self.parameters, **given}
+        return other
+
+    def text(self, value):
+        """The text that a value of the template as it is written will have. What only AWS knows stays as it is."""
+        match value:
+            case {"Ref": str(name)}:
+                return str(self.parameters.get(name, "${" + name + "}"))
+            case {"Fn::Sub": [str(pattern), dict(names)]}:
+                return re.sub(r"\$\{(\w+)\}", lambda found: self.text(names.get(found[1], {"Ref": found[1]})), pattern)
+            case {"Fn::Sub": str(pattern)}:
+                return self.text({"Fn::Sub": [pattern, {}]})
+            case {"Fn::Select": [index, {"Fn::Split": [separator, whole]}]}:
+                return self.text(whole).split(separator)[int(index)]
+        return str(value)
+
+    def is_refused(self):
+        """Whether the template's own rules refuse a deployment with these parameters."""
+        rules = self.project.template.get("Rules", {}).values()
+        return not all(self.holds(each["Assert"]) for rule in rules for each in rule["Assertions"])
+
     def of(self, kind):
         """(logical id, properties) of every resource of a type."""
         return [(n, r.get("Properties", {})) for n, r in self.resources.items() if r["Type"] == f"AWS::{kind}"]

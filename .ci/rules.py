@@ -202,6 +202,10 @@ def queues_and_topics_are_reached_over_tls_only(stack):
             yield name, "may be reached without TLS"
 
 
+# Counters that live for minutes: nobody wants them back, and nothing of them stays.
+MAY_BE_LOST = {"LimitsTable"}
+
+
 @rule(
     at("Table|Properties|PointInTimeRecoverySpecification"),
     at("Table|Properties|TimeToLiveSpecification|AttributeName", "ttl"),
@@ -210,6 +214,8 @@ def queues_and_topics_are_reached_over_tls_only(stack):
     at("Table|Properties|KeySchema|1|AttributeName", "sort"),
     at("Table|DeletionPolicy"),
     at("SecretKey|UpdateReplacePolicy", "Delete"),
+    at("LimitsTable|Properties|TimeToLiveSpecification"),
+    at("LimitsTable|DeletionPolicy", "Retain"),
 )
 def what_is_stored_outlives_mistakes(stack):
     for name, table in stack.of("DynamoDB::Table"):
@@ -217,17 +223,20 @@ def what_is_stored_outlives_mistakes(stack):
             yield name, "its keys are not pk and sk"
         if table.get("BillingMode") != "PAY_PER_REQUEST":
             yield name, "is not on demand"
-        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
-            yield name, "has no point in time to recover"
         if table.get("TimeToLiveSpecification") != {"AttributeName": "expires", "Enabled": True}:
             yield name, "does not expire items by `expires`"
+        if name in MAY_BE_LOST:
+            continue
+        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield name, "has no point in time to recover"
         if stack.stage == "prod" and table.get("DeletionProtectionEnabled") is not True:
             yield name, "may be deleted in prod"
     for kind in ("DynamoDB::Table", "SecretsManager::Secret", "KMS::Key"):
         for name, _ in stack.of(kind):
             for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-                if not stack.resources[name].get(policy, "Delete").startswith("Retain"):
-                    yield name, f"{policy} does not retain it"
+                retains = stack.resources[name].get(policy, "Delete").startswith("Retain")
+                if retains == (name in MAY_BE_LOST):
+                    yield name, f"{policy} {'keeps what nobody needs' if retains else 'does not retain it'}"
 
 
 @rule(
@@ -247,7 +256,7 @@ def secrets_are_generated_and_never_in_the_environment(stack):
     looks_secret = re.compile(r"SECRET|PASSWORD|TOKEN|PRIVATE|API_?KEY|SIGNING")
     for name, function in stack.of("Lambda::Function"):
         for variable, value in function["Environment"]["Variables"].items():
-            harmless = variable.endswith(("_ARN", "_NAME", "_URL")) or value == ""
+            harmless = variable.endswith(("_ARN", "_NAME", "_URL", "_LENGTH")) or value == ""
             if "resolve:" in json.dumps(value) or (looks_secret.search(variable) and not harmless):
                 yield name, f"{variable} puts a secret into the environment"
 
@@ -477,7 +486,11 @@ def _named_iam(project):
     project.samconfig["prod"]["deploy"]["parameters"]["capabilities"] = "CAPABILITY_NAMED_IAM"
 
 
-@rule(_one_stack_name, _unconfirmed, _wrong_stage, _named_iam)
+def _dev_needs_more(project):
+    project.samconfig["default"]["deploy"]["parameters"]["parameter_overrides"] = "Stage=dev"
+
+
+@rule(_one_stack_name, _unconfirmed, _wrong_stage, _named_iam, _dev_needs_more)
 def samconfig_deploys_each_stage_as_its_own_stack(stack):
     names = set()
     for environment, stage in (("default", "dev"), ("staging", "staging"), ("prod", "prod")):
@@ -487,6 +500,9 @@ def samconfig_deploys_each_stage_as_its_own_stack(stack):
         names.add(deploy.get("stack_name"))
         if f"Stage={stage}" not in deploy.get("parameter_overrides", "").split():
             yield f"samconfig {environment}", f"does not say Stage={stage}"
+        overrides = dict(each.split("=", 1) for each in deploy.get("parameter_overrides", "").split())
+        if stage == "dev" and stack.with_parameters(**overrides).is_refused():
+            yield f"samconfig {environment}", "is refused by the template's rules: dev has to work as it is"
         if deploy.get("capabilities") != "CAPABILITY_IAM" or not deploy.get("region"):
             yield f"samconfig {environment}", "needs a region and CAPABILITY_IAM, which no name here exceeds"
         if stage == "prod" and not deploy.get("confirm_changeset"):
@@ -513,9 +529,6 @@ def the_example_environment_lists_every_setting(stack):
     declared = {v for _, function in stack.of("Lambda::Function") for v in function["Environment"]["Variables"]}
     for variable in sorted(example ^ declared):
         yield ".env.example", f"{variable} is only in {'template.yaml' if variable in declared else '.env.example'}"
-
-
-BREAKS = [(check, apply) for check, breaks in RULES for apply in breaks]
 
 
 def sentence(check):

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
-    timeout::TimeoutConfig,
+    Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use axum::Router;
 use lambda_http::Error;
@@ -21,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, CoreConfig, Settings};
 use crate::context::Core;
 use crate::entropy::Entropy;
+use crate::limit::Limiter;
 use crate::mail::MailQueue;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
@@ -37,13 +37,28 @@ pub struct Boot {
     aws: Aws,
 }
 
+/// How often a call is tried.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3)
+}
+
 /// Where AWS is and who calls it: the function's role, as Lambda puts it into the environment.
-struct Aws {
+pub struct Aws {
     region: Region,
     credentials: SharedCredentialsProvider,
 }
 
 impl Aws {
+    /// Where.
+    pub fn region(&self) -> Region {
+        self.region.clone()
+    }
+
+    /// Who.
+    pub fn credentials(&self) -> SharedCredentialsProvider {
+        self.credentials.clone()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
     fn from_environment() -> Result<Self, ConfigError> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -66,7 +81,7 @@ impl Aws {
 /// The SDK sets no timeouts of its own. No request makes more than three calls one after the other
 /// that matter, and the API functions end after ten seconds: a call that fails has to have failed by
 /// then, so that the caller gets a 503 and not the gateway's silence.
-fn timeouts() -> TimeoutConfig {
+pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(500))
         .operation_attempt_timeout(Duration::from_millis(1500))
@@ -74,15 +89,17 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// One configuration for each SDK: they are alike but have types of their own.
+/// A client of one SDK, by the function's settings: the SDKs are alike but have types of their own. It is
+/// a macro so that only those who use an SDK link it.
+#[macro_export]
 macro_rules! client {
     ($sdk:ident, $aws:expr, $settings:expr, $endpoint:literal) => {{
         let config = $sdk::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region($aws.region.clone())
-            .credentials_provider($aws.credentials.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts());
+            .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
+            .region($aws.region())
+            .credentials_provider($aws.credentials())
+            .retry_config($crate::boot::retries())
+            .timeout_config($crate::boot::timeouts());
         let config = match $settings.get($endpoint) {
             Some(url) => config.endpoint_url(url),
             None => config,
@@ -122,10 +139,21 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
 }
 
 impl Boot {
+    /// For clients that only this function has; see [`crate::client`].
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
     /// The queue of deliveries.
     pub fn queue(&self) -> Result<Queue, ConfigError> {
         let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
         Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
+    }
+
+    /// The counters of limits.
+    pub fn limits(&self) -> Result<Limiter, ConfigError> {
+        let client = client!(aws_sdk_dynamodb, self.aws, self.settings, "AWS_ENDPOINT_URL_DYNAMODB");
+        Ok(Limiter::new(client, self.settings.require("LIMITS_TABLE_NAME")?.to_owned()))
     }
 
     /// The queue of mails.
@@ -162,7 +190,8 @@ pub fn logs() {
 }
 
 fn filter(level: &str) -> String {
-    const OURS: [&str; 5] = ["shared", "auth", "api_keys", "webhooks", "dispatcher"];
+    const OURS: [&str; 7] =
+        ["shared", "auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer"];
     match level {
         "debug" | "trace" => {
             OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
@@ -203,7 +232,7 @@ mod tests {
     fn a_fine_level_is_for_our_own_code_only() {
         assert_eq!(
             filter("trace"),
-            "info,shared=trace,auth=trace,api_keys=trace,webhooks=trace,dispatcher=trace"
+            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace"
         );
         assert_eq!(
             [filter("warn"), filter("info"), filter(""), filter("x=y")],

@@ -3,7 +3,13 @@
 //!
 //! `template.yaml` gives each function the settings it reads; a test compares the two.
 
+mod forms;
+mod list;
+
 use std::fmt;
+
+pub use forms::EmailVerification;
+pub use list::SETTINGS;
 
 /// One setting: an environment variable.
 #[derive(Debug)]
@@ -17,75 +23,6 @@ pub struct Setting {
     /// The functions that read it.
     pub read_by: &'static [&'static str],
 }
-
-const ALL: &[&str] = &["auth", "api_keys", "webhooks", "dispatcher"];
-const API: &[&str] = &["auth", "api_keys", "webhooks"];
-const SENDING: &[&str] = &["webhooks", "dispatcher"];
-
-/// Every setting of every function. README, `.env.example` and `template.yaml` name the same.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "STAGE",
-        about: "The deployment stage: `dev`, `staging` or `prod`.",
-        required: true,
-        read_by: ALL,
-    },
-    Setting { name: "TABLE_NAME", about: "Name of the DynamoDB table.", required: true, read_by: ALL },
-    Setting {
-        name: "SECRET_KEY_ARN",
-        about: "Secrets Manager secret that holds SECRET_KEY: JSON with `kid`, `key` (at least 32 bytes) and, after a rotation, `previous`.",
-        required: true,
-        read_by: ALL,
-    },
-    Setting {
-        name: "JWT_ISSUER",
-        about: "`iss` of the access tokens: a URL or URN of your own.",
-        required: true,
-        read_by: API,
-    },
-    Setting {
-        name: "DELIVERIES_QUEUE_URL",
-        about: "SQS queue between publish and the dispatcher.",
-        required: true,
-        read_by: SENDING,
-    },
-    Setting {
-        name: "EGRESS_ALLOW_HTTP",
-        about: "`true` lets webhooks be `http:` addresses. Leave `false` but for local work.",
-        required: true,
-        read_by: SENDING,
-    },
-    Setting {
-        name: "EGRESS_ALLOWED_CIDRS",
-        about: "Comma-separated networks that webhooks may reach although they are not public.",
-        required: false,
-        read_by: SENDING,
-    },
-    Setting {
-        name: "EGRESS_ALLOWED_PORTS",
-        about: "Comma-separated ports and ranges that webhooks may use.",
-        required: true,
-        read_by: SENDING,
-    },
-    Setting {
-        name: "AWS_ENDPOINT_URL_DYNAMODB",
-        about: "Another address for DynamoDB, for local work; empty means AWS.",
-        required: false,
-        read_by: ALL,
-    },
-    Setting {
-        name: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        about: "Another address for Secrets Manager, for local work; empty means AWS.",
-        required: false,
-        read_by: ALL,
-    },
-    Setting {
-        name: "AWS_ENDPOINT_URL_SQS",
-        about: "Another address for SQS, for local work; empty means AWS.",
-        required: false,
-        read_by: SENDING,
-    },
-];
 
 /// A deployment stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +40,7 @@ pub enum Stage {
 pub struct CoreConfig {
     /// The deployment stage.
     pub stage: Stage,
-    /// Name of the DynamoDB table.
+    /// Name of the DynamoDB table that holds everything but counters.
     pub table_name: String,
     /// Name or ARN of the secret.
     pub secret_key_arn: String,
@@ -222,7 +159,7 @@ mod tests {
     fn a_stage_that_does_not_exist_is_named() {
         let given =
             [("STAGE", "production"), ("TABLE_NAME", "t"), ("SECRET_KEY_ARN", "s"), ("JWT_ISSUER", "i")];
-        let error = settings("auth", &given).unwrap().core().unwrap_err();
+        let error = settings("api_keys", &given).unwrap().core().unwrap_err();
         assert_eq!(error, ConfigError::bad("STAGE", "`production` is none of dev, staging, prod"));
     }
 

@@ -1,6 +1,8 @@
 //! The HTTP conventions of every route: how a body becomes a type or a list of everything that is
 //! wrong with it, how lists are cut into pages, what `Idempotency-Key` means, and what a route is.
 
+mod client;
+mod etag;
 mod fields;
 mod finish;
 mod idempotency;
@@ -10,13 +12,15 @@ mod page;
 mod path;
 mod route;
 
+pub use client::{ClientAddress, client_address};
+pub use etag::{IfMatch, etag};
 pub use fields::{Fields, Patch};
 pub use finish::{Caller, RequestId, finish};
 pub use idempotency::{BodyDigest, IdempotencyKey};
 pub use json::{FromFields, FromFieldsWith, Json};
 pub use openapi::{Example, Operation, RouteRow, Section, document};
 pub use page::{Cursors, Page, PageQuery};
-pub use path::PathId;
+pub use path::{PathId, PathPair};
 pub use route::{Access, Route};
 
 use axum::response::{IntoResponse, Response};

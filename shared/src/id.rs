@@ -11,6 +11,7 @@ use ulid::Ulid;
 
 use crate::clock::Timestamp;
 use crate::entropy::{Entropy, NoEntropy};
+use crate::problem::Violation;
 
 /// Characters of a ULID.
 pub const ULID_CHARS: usize = 26;
@@ -24,6 +25,12 @@ pub enum IdError {
     /// The right prefix before something that is no ULID in lower case.
     #[error("expected `{0}_` and 26 characters (a ULID in lower case)")]
     Form(&'static str),
+}
+
+impl From<IdError> for Violation {
+    fn from(error: IdError) -> Self {
+        Self::new("invalid_format", error.to_string())
+    }
 }
 
 fn ulid_of(text: &str) -> Option<Ulid> {

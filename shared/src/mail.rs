@@ -96,6 +96,24 @@ pub enum Mail {
     },
 }
 
+impl Mail {
+    /// Its name in logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Registration { .. } => "registration",
+            Self::Verification { .. } => "verification",
+            Self::PasswordReset { .. } => "password_reset",
+            Self::EmailChange { .. } => "email_change",
+            Self::EmailChanged { .. } => "email_changed",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::SecondFactorChanged { .. } => "second_factor_changed",
+            Self::NewDevice { .. } => "new_device",
+            Self::SessionStolen { .. } => "session_stolen",
+            Self::Invitation { .. } => "invitation",
+        }
+    }
+}
+
 /// A message that is no task of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum MailTaskError {

@@ -86,6 +86,26 @@ kinds! {
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body has to be JSON";
     /// Fields are missing, unknown or wrong; `errors` has each.
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields are not right";
+    /// Too many of the same, too fast.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The password was right, and the second factor is to be shown.
+    MfaRequired = "mfa_required", UNAUTHORIZED, "A second factor is needed";
+    /// A code of a second factor that is not accepted, or a challenge that is over.
+    InvalidCode = "invalid_code", UNAUTHORIZED, "The code is not accepted";
+    /// A link of a mail that is unknown, used or over.
+    InvalidLink = "invalid_link", BAD_REQUEST, "The link cannot be used";
+    /// The invitation is for another address.
+    InvitationForAnother = "invitation_for_another", FORBIDDEN, "The invitation is for another address";
+    /// They are a member already.
+    AlreadyMember = "already_member", CONFLICT, "They are a member already";
+    /// The last owner cannot go.
+    LastOwner = "last_owner", CONFLICT, "An organisation needs an owner";
+    /// Another organisation has proved the domain.
+    DomainTaken = "domain_taken", CONFLICT, "Another organisation has the domain";
+    /// The record that proves the domain is not there.
+    DomainNotProved = "domain_not_proved", CONFLICT, "The domain is not proved";
+    /// The second factor is on, or off, already.
+    MfaState = "mfa_state", CONFLICT, "The second factor is not in that state";
     /// The key was used with another body.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The key belongs to another request";
     /// Our fault.
@@ -143,11 +163,15 @@ pub struct Problem {
     /// What it is this time.
     pub detail: Option<String>,
     /// The fields that are not right.
-    pub errors: Vec<FieldProblem>,
+    pub errors: Box<[FieldProblem]>,
     /// Whole seconds after which to try again.
     pub retry_after_seconds: Option<u64>,
     /// The thing that an earlier, identical request made.
-    pub id: Option<String>,
+    pub id: Option<Box<str>>,
+    /// What the second factor is shown with.
+    pub challenge: Option<Box<str>>,
+    /// The limit that is reached, for the headers.
+    pub rate_limit: Option<Box<RateLimit>>,
     /// The cause chain: for the log, never for the caller.
     pub cause: Option<Arc<str>>,
 }
@@ -155,7 +179,16 @@ pub struct Problem {
 impl Problem {
     /// A problem that needs no more words.
     pub fn of(kind: Kind) -> Self {
-        Self { kind, detail: None, errors: Vec::new(), retry_after_seconds: None, id: None, cause: None }
+        Self {
+            kind,
+            detail: None,
+            errors: Box::default(),
+            retry_after_seconds: None,
+            id: None,
+            challenge: None,
+            rate_limit: None,
+            cause: None,
+        }
     }
 
     /// A problem and what it is this time.
@@ -169,7 +202,7 @@ impl Problem {
             [one] => format!("{}: {}", one.pointer, one.detail),
             several => format!("{} fields are not right", several.len()),
         };
-        Self { errors, ..Self::because(Kind::ValidationFailed, detail) }
+        Self { errors: errors.into(), ..Self::because(Kind::ValidationFailed, detail) }
     }
 
     /// One field that is not right, found after the body was read.
@@ -205,7 +238,7 @@ impl Problem {
     /// Adds the thing that an earlier, identical request made.
     #[must_use]
     pub fn naming(self, id: impl ToString) -> Self {
-        Self { id: Some(id.to_string()), ..self }
+        Self { id: Some(id.to_string().into()), ..self }
     }
 }
 
@@ -263,6 +296,35 @@ pub struct ProblemBody {
     /// The thing that an earlier, identical request made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// What the second factor is shown with, at `POST /auth/mfa/challenge`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<String>,
+}
+
+/// A limit, as the fields `RateLimit` and `RateLimit-Policy` of the IETF's draft tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Names it.
+    pub name: &'static str,
+    /// How many are let through in each window.
+    pub quota: u32,
+    /// How long a window is, in seconds.
+    pub window_seconds: u64,
+    /// How many are left.
+    pub remaining: u32,
+    /// Whole seconds until there are more.
+    pub reset_seconds: u64,
+}
+
+impl RateLimit {
+    /// The two fields, policy first (draft-ietf-httpapi-ratelimit-headers-10).
+    pub fn fields(&self) -> [(&'static str, String); 2] {
+        let Self { name, quota, window_seconds, remaining, reset_seconds } = self;
+        [
+            ("ratelimit-policy", format!("\"{name}\";q={quota};w={window_seconds}")),
+            ("ratelimit", format!("\"{name}\";r={remaining};t={reset_seconds}")),
+        ]
+    }
 }
 
 impl ProblemBody {
@@ -275,8 +337,9 @@ impl ProblemBody {
             detail: problem.detail,
             code: problem.kind.code(),
             request_id: request_id.to_owned(),
-            errors: problem.errors,
-            id: problem.id,
+            errors: problem.errors.into(),
+            id: problem.id.map(Into::into),
+            challenge: problem.challenge.map(Into::into),
         }
     }
 }

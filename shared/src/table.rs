@@ -48,7 +48,7 @@ impl Table {
     }
 
     /// Waits before another try, each time longer and never as long as the neighbour; not before the first.
-    async fn wait_before(&self, round: u32) -> Result<(), StoreError> {
+    pub(crate) async fn wait_before(&self, round: u32) -> Result<(), StoreError> {
         if round > 0 {
             let ceiling_ms = 20_f64 * f64::from(1_u32 << round.min(8));
             let jitter = self.entropy.jitter()?.abs();

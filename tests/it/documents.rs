@@ -14,6 +14,7 @@ fn rows<S>(routes: Vec<shared::http::Route<S>>) -> Vec<RouteRow> {
 pub(crate) fn functions() -> Vec<(&'static str, Vec<RouteRow>)> {
     vec![
         ("auth", rows(auth::routes())),
+        ("organizations", rows(organizations::routes())),
         ("api_keys", rows(api_keys::routes())),
         ("webhooks", rows(webhooks::routes())),
     ]
@@ -22,6 +23,7 @@ pub(crate) fn functions() -> Vec<(&'static str, Vec<RouteRow>)> {
 fn sections() -> Vec<Section> {
     let about = |tag: &str| match tag {
         "auth" => "People: register, sign in, sessions. Also what the deployment says of itself.",
+        "organizations" => "Organisations: members, invitations, domains, modules, the audit log.",
         "api_keys" => "API keys: what programs call with.",
         _ => "Webhooks, events and deliveries.",
     };

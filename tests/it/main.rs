@@ -1,7 +1,9 @@
 //! The product in one process: every route over a real socket and a real table.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts;
 mod documents;
+mod membership;
 mod routes;
 mod security;
 mod template;

@@ -23,9 +23,19 @@ fn path_of(row: &RouteRow) -> String {
         Some("webhooks") => format!("whk_{ulid}"),
         Some("events") => format!("evt_{ulid}"),
         Some("deliveries") => format!("dlv_{ulid}{ulid}"),
+        Some("organizations") => format!("org_{ulid}"),
+        Some("sessions") => format!("ses_{ulid}"),
         _ => String::new(),
     };
-    row.path.replace("{id}", &id)
+    below(&row.path.replace("{id}", &id))
+}
+
+/// What is below a thing has the right form, too, and names nothing.
+fn below(path: &str) -> String {
+    let ulid = "01kdvdna000w3ge1r70w3ge1r7";
+    path.replace("{user_id}", &format!("usr_{ulid}"))
+        .replace("{invitation_id}", &format!("inv_{ulid}"))
+        .replace("{domain}", "example.com")
 }
 
 fn scope_of(row: &RouteRow) -> Option<Scope> {
@@ -51,7 +61,20 @@ fn the_public_routes_are_these_and_no_others() {
     public.sort_unstable();
     assert_eq!(
         public,
-        ["GET /health", "GET /openapi.json", "POST /auth/login", "POST /auth/refresh", "POST /auth/register"]
+        [
+            "GET /auth/link",
+            "GET /health",
+            "GET /openapi.json",
+            "POST /auth/email/change/confirm",
+            "POST /auth/email/resend",
+            "POST /auth/email/verify",
+            "POST /auth/login",
+            "POST /auth/mfa/challenge",
+            "POST /auth/password/forgot",
+            "POST /auth/password/reset",
+            "POST /auth/refresh",
+            "POST /auth/register",
+        ]
     );
 }
 
@@ -110,7 +133,8 @@ async fn no_route_is_open_to_a_key_without_its_scope() {
         let others: Vec<_> =
             every.clone().filter(|s| Some(**s) != scope_of(&row)).map(|s| s.as_str()).collect();
         let key = app.api_key(&ada, &others).await;
-        let code = if row.access == Access::Session { "session_required" } else { "insufficient_scope" };
+        let for_people = matches!(row.access, Access::Session | Access::Owner);
+        let code = if for_people { "session_required" } else { "insufficient_scope" };
         let answer = call(&app, &row, Some(&format!("Bearer {key}"))).await;
         assert_eq!(answer.problem(403), code, "{} {}", row.method, row.path);
     }
@@ -121,6 +145,8 @@ struct Things {
     key: String,
     webhook: String,
     event: String,
+    session: String,
+    org: String,
 }
 
 async fn things(app: &App, owner: &Account) -> Things {
@@ -130,7 +156,10 @@ async fn things(app: &App, owner: &Account) -> Things {
     let webhook = app.webhook(owner, &receiver).await;
     let event = app.publish(owner, "a.b", &json!({})).await;
     app.drain().await;
-    Things { key: key["id"].as_str().unwrap().to_owned(), webhook: webhook.id, event }
+    let sessions = app.get("/auth/sessions", &owner.token).send().await.expect(200);
+    let text = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    let session = text(&sessions["data"][0]);
+    Things { key: text(&key), webhook: webhook.id, event, session, org: owner.org.clone() }
 }
 
 fn named(row: &RouteRow, things: &Things) -> String {
@@ -138,9 +167,11 @@ fn named(row: &RouteRow, things: &Things) -> String {
         "api-keys" => things.key.clone(),
         "webhooks" => things.webhook.clone(),
         "events" => things.event.clone(),
+        "sessions" => things.session.clone(),
+        "organizations" => things.org.clone(),
         _ => format!("dlv_{}{}", &things.event[4..], &things.webhook[4..]),
     };
-    row.path.replace("{id}", &id)
+    below(&row.path.replace("{id}", &id))
 }
 
 fn without_request_id(answer: &Answer) -> Value {
@@ -163,7 +194,7 @@ async fn what_belongs_to_another_organisation_answers_as_what_does_not_exist() {
             |path: String, token: &str| app.call(row.method.clone(), &path).bearer(token).json(&body).send();
         let foreign = ask(named(row, &things), &eve.token).await;
         let made_up = ask(path_of(row), &eve.token).await;
-        let odd = ask(row.path.replace("{id}", "nonsense"), &eve.token).await;
+        let odd = ask(below(&row.path.replace("{id}", "nonsense")), &eve.token).await;
         assert_eq!(foreign.problem(404), "not_found", "{} {}", row.method, row.path);
         assert_eq!(without_request_id(&foreign), without_request_id(&made_up), "{} {}", row.method, row.path);
         assert_eq!(without_request_id(&foreign), without_request_id(&odd), "{} {}", row.method, row.path);

@@ -60,12 +60,13 @@ fn the_variables_of_each_function_are_its_settings() {
 }
 
 #[test]
-fn the_table_has_the_keys_and_the_clean_up_that_the_code_uses() {
+fn each_table_has_the_keys_and_the_clean_up_that_the_code_uses() {
     let template = it::template();
     let tables: BTreeMap<_, _> = template.tables().iter().map(|table| (table.id.as_str(), table)).collect();
-    assert_eq!(tables.keys().copied().collect::<Vec<_>>(), ["Table"]);
-    let table = tables["Table"];
-    assert_eq!(table.key.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["pk", "sk"]);
-    assert_eq!(table.ttl_attribute.as_deref(), Some("expires"));
-    assert!(table.indexes.is_empty(), "credentials are never looked up through an index");
+    assert_eq!(tables.keys().copied().collect::<Vec<_>>(), ["LimitsTable", "Table"]);
+    for (id, table) in tables {
+        assert_eq!(table.key.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["pk", "sk"], "{id}");
+        assert_eq!(table.ttl_attribute.as_deref(), Some("expires"), "{id}");
+        assert!(table.indexes.is_empty(), "credentials are never looked up through an index: {id}");
+    }
 }

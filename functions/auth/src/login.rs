@@ -1,23 +1,25 @@
-//! `POST /auth/login` signs a person in.
+//! `POST /auth/login` signs a person in, or asks for their second factor.
 //!
-//! An unknown address and a wrong password are one answer, after the same work: one read, one hash.
+//! An unknown address, a wrong password and an account that is locked out are one answer, after the
+//! same time. The attempt is counted as failed before anything is looked up.
 
 use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde_json::json;
-use shared::entropy::NoEntropy;
+use shared::audit::{Action, Actor, Origin};
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
-use shared::id::SessionId;
-use shared::problem::{Kind, Problem};
-use shared::session::{Device, Session};
+use shared::limit::{Guard, Window};
+use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::user::{Email, Login};
 
 use crate::Auth;
 use crate::account::Account;
-use crate::hasher::{HashError, Verdict};
+use crate::hasher::Verdict;
 use crate::password::Password;
+use crate::second_factor::Challenge;
+use crate::sign_in::sign_in;
 use crate::tokens::SignedIn;
 
 #[derive(JsonSchema)]
@@ -34,73 +36,93 @@ impl FromFields for Request {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    /// Also for a person who is locked out, or is gone since the first read.
-    #[error("no account has this e-mail address and this password")]
-    NotAccepted,
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    #[error(transparent)]
-    Entropy(#[from] NoEntropy),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotAccepted => Self::because(Kind::InvalidCredentials, error),
-            Error::Hash(error) => error.into(),
-            Error::Entropy(error) => error.into(),
-            Error::Store(error) => error.into(),
-        }
-    }
+/// Callers do not learn which: not even that the account exists.
+fn not_accepted() -> Problem {
+    Problem::because(Kind::InvalidCredentials, "no account has this e-mail address and this password")
 }
 
 pub(crate) fn operation() -> Operation {
-    Operation::new("login", "Signs a person in.")
+    Operation::new("login", "Sign in, or learn that a second factor is needed")
         .takes::<Request>(json!({ "email": "ada@example.com", "password": "correct horse battery staple" }))
         .answers::<SignedIn>(200, "The person is signed in.", SignedIn::example())
-        .fails(&[Kind::InvalidCredentials])
+        .fails(&[Kind::InvalidCredentials, Kind::MfaRequired, Kind::RateLimited])
 }
 
 pub(crate) async fn handler(
     State(auth): State<Auth>,
+    origin: Origin,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
-    let (session, account) = sign_in(&auth, request).await?;
-    Ok(NoStore(Json(SignedIn::issue(&auth.core, &session, account).await?)))
+    let signed_in = auth.passwords.level.failures(log_in(&auth, &origin, request)).await?;
+    Ok(NoStore(Json(signed_in)))
 }
 
-async fn sign_in(auth: &Auth, request: Request) -> Result<(Session, Account), Error> {
+async fn log_in(auth: &Auth, origin: &Origin, request: Request) -> Result<SignedIn, Problem> {
     let Request { email, password } = request;
-    let table = &auth.core.table;
-    let login = table.login(&email).await?;
+    let (core, now) = (&auth.core, auth.core.clock.now());
+    auth.limiter.take(Window::LOGINS, &origin.address.subject(), now).await?.or_refuse()?;
+    let ticket = auth.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
+
+    let login = core.table.login(&email).await?;
     let stored = login.as_ref().map(|login| login.password_hash.as_str());
     let verdict = auth.hasher.verify(&password, stored).await?;
-    let Some(login) = login else { return Err(Error::NotAccepted) };
+    let Some(login) = login else { return Err(not_accepted()) };
     match verdict {
-        Verdict::Wrong => return Err(Error::NotAccepted),
+        Verdict::Wrong => {
+            record_failure(auth, origin, &login).await?;
+            return Err(not_accepted());
+        }
         Verdict::Right => {}
         Verdict::RightButWeak => strengthen(auth, &email, &password, &login).await?,
     }
-
-    // The epoch is the one that was read with the password: where it was changed meanwhile, no session
-    // begins.
+    // The epoch is the one that was read with the password: where that was changed meanwhile, no
+    // session begins.
     let who = (login.user, login.epoch);
-    let account = Account::find_anywhere(table, who, login.organization).await?.ok_or(Error::NotAccepted)?;
-    let now = auth.core.clock.now();
-    let id = SessionId::new(now, &auth.core.entropy)?;
-    let session = Session::begin(id, who, account.org(), Device::default(), now);
-    table.put_session(&session).await?;
-    Ok((session, account))
+    let account = Account::find_anywhere(&core.table, who, login.organization).await?;
+    let account = account.ok_or_else(not_accepted)?;
+    auth.limiter.succeeded(ticket).await?;
+    if account.user.mfa_enabled {
+        let challenge = Challenge::new(&account, &core.entropy, now)?;
+        let challenge = Some(challenge.reveal(&*core.keys.ring().await).into());
+        return Err(Problem { challenge, ..Problem::of(Kind::MfaRequired) });
+    }
+    sign_in(auth, account, origin, Action::UserLoggedIn).await
+}
+
+async fn record_failure(auth: &Auth, origin: &Origin, login: &Login) -> Result<(), StoreError> {
+    let Some(org) = login.organization else { return Ok(()) };
+    let entry = origin.entry(Action::UserLoginFailed, Actor::Nobody, auth.core.clock.now()).on(login.user);
+    auth.core.table.append_audit(org, &entry.failed()).await
 }
 
 /// The password is at hand only now, so a hash of weaker days is replaced now. Where the password
 /// was changed meanwhile, the new one stays.
-async fn strengthen(auth: &Auth, email: &Email, password: &Password, login: &Login) -> Result<(), Error> {
+async fn strengthen(auth: &Auth, email: &Email, password: &Password, login: &Login) -> Result<(), Problem> {
     let hash = auth.hasher.hash(password).await?;
     auth.core.table.rewrite_password_hash(email, &login.password_hash, &hash).await?;
     Ok(())
+}
+
+/// Asks for the password of somebody who is signed in, for what a stolen session must not do. Counted
+/// with the attempts to log in, so that it is no way around them.
+pub(crate) async fn confirm(
+    auth: &Auth,
+    email: &Email,
+    password: &Password,
+    field: &str,
+) -> Result<Login, Problem> {
+    let (core, now) = (&auth.core, auth.core.clock.now());
+    let ticket = auth.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
+    let login = core.table.login(email).await?;
+    let stored = login.as_ref().map(|login| login.password_hash.as_str());
+    match (auth.hasher.verify(password, stored).await?, login) {
+        (Verdict::Right | Verdict::RightButWeak, Some(login)) => {
+            auth.limiter.succeeded(ticket).await?;
+            Ok(login)
+        }
+        (Verdict::Wrong | Verdict::Right | Verdict::RightButWeak, _) => {
+            let violation = Violation::new("wrong_password", "is not your password");
+            Err(Problem::field(field, violation))
+        }
+    }
 }

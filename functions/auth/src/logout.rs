@@ -9,12 +9,15 @@ use axum::extract::State;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde_json::json;
+use shared::audit::{Action, Actor, Origin};
 use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, Operation};
 use shared::id::SessionId;
 use shared::principal::Person;
-use shared::problem::{Problem, Violation};
-use shared::table::{StoreError, Table};
+use shared::problem::{Kind, Problem, Violation};
+use shared::table::{Cancelled, StoreError, Table};
+
+use crate::sign_in::audited;
 
 #[derive(JsonSchema)]
 #[schemars(rename = "LogoutRequest", deny_unknown_fields)]
@@ -34,6 +37,16 @@ enum LogoutScope {
     Others,
     /// All of the person's.
     Global,
+}
+
+impl LogoutScope {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Others => "others",
+            Self::Global => "global",
+        }
+    }
 }
 
 impl FromStr for LogoutScope {
@@ -56,7 +69,7 @@ impl FromFields for Request {
 }
 
 pub(crate) fn operation() -> Operation {
-    Operation::new("logout", "Ends sessions of the person who asks.")
+    Operation::new("logout", "End sessions of the person who asks")
         .takes::<Request>(json!({ "scope": "local" }))
         .answers_empty(204, "They have ended.")
 }
@@ -64,11 +77,23 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(core): State<Core>,
     person: Person,
+    origin: Origin,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<StatusCode, Problem> {
     let scope = request.scope.unwrap_or_default();
-    let ending = ending(&core.table, person, scope).await?;
-    core.table.delete_sessions(person.user, &ending).await?;
+    let (table, now) = (&core.table, core.clock.now());
+    let entry = origin.entry(Action::UserLoggedOut, Actor::User(person.user), now);
+    let entry = entry.on(person.session).with("scope", scope.as_str());
+    let ending = ending(table, person, scope).await?;
+    if scope == LogoutScope::Global {
+        // One write ends all of them, and those that begin with what was shown before it.
+        let user = crate::me::read::person(&core, person).await?;
+        let written = audited(table, person.org, [entry], || table.transaction().raise_epoch(&user));
+        written.await?.map_err(|Cancelled(_)| Problem::of(Kind::Conflict).retry_after(1))?;
+    } else if let Some(org) = person.org {
+        table.append_audit(org, &entry).await?;
+    }
+    table.delete_sessions(person.user, &ending).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,6 +1,6 @@
 //! The function `auth`, wired to Lambda.
 
-use auth::Auth;
+use auth::{Auth, Passwords};
 use lambda_http::Error;
 use shared::boot;
 
@@ -11,5 +11,9 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn run() -> Result<(), Error> {
-    boot::serve(auth::router(Auth::new(boot::boot("auth").await?.core)?)).await
+    let boot = boot::boot("auth").await?;
+    let passwords = Passwords::from_settings(&boot.settings)?;
+    let verification = boot.settings.email_verification()?;
+    let (limiter, mail) = (boot.limits()?, boot.mail()?);
+    boot::serve(auth::router(Auth::new(boot.core, passwords, limiter, mail, verification)?)).await
 }

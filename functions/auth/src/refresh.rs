@@ -10,14 +10,18 @@ use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde_json::json;
+use shared::audit::{Action, Actor, Origin};
 use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
+use shared::mail::Mail;
 use shared::problem::{Kind, Problem, Violation};
 use shared::session::{RefreshVerdict, Session};
-use shared::table::{StoreError, Table};
+use shared::table::StoreError;
 use shared::token::RefreshToken;
 
+use crate::Auth;
 use crate::account::Account;
+use crate::sign_in::{audited, tell};
 use crate::tokens::SignedIn;
 
 #[derive(JsonSchema)]
@@ -64,23 +68,25 @@ impl From<Error> for Problem {
 
 pub(crate) fn operation() -> Operation {
     let pair = SignedIn::example();
-    Operation::new("refresh", "Gives the next pair of tokens for a refresh token.")
+    Operation::new("refresh", "Get the next pair of tokens for a refresh token")
         .takes::<Request>(json!({ "refresh_token": pair["refresh_token"] }))
         .answers::<SignedIn>(200, "The next pair. The refresh token that was sent is used up.", pair)
         .fails(&[Kind::InvalidRefreshToken])
 }
 
 pub(crate) async fn handler(
-    State(core): State<Core>,
+    State(auth): State<Auth>,
+    origin: Origin,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
-    let (session, account) = refresh(&core, &request.refresh_token).await?;
-    Ok(NoStore(Json(SignedIn::issue(&core, &session, account).await?)))
+    let (session, account) = refresh(&auth, &origin, &request.refresh_token).await?;
+    Ok(NoStore(Json(SignedIn::issue(&auth.core, &session, account).await?)))
 }
 
-async fn refresh(core: &Core, text: &Text) -> Result<(Session, Account), Error> {
+async fn refresh(auth: &Auth, origin: &Origin, text: &Text) -> Result<(Session, Account), Error> {
+    let core = &auth.core;
     let token = genuine(core, text).await.ok_or(Error::NotAccepted)?;
-    let session = next(core, token).await?;
+    let session = next(auth, origin, token).await?;
     let who = (session.user, session.epoch);
     match Account::find(&core.table, who, session.org).await? {
         // Another password, a log-out everywhere, or a person who may not sign in.
@@ -110,8 +116,9 @@ async fn genuine(core: &Core, text: &Text) -> Option<RefreshToken> {
 }
 
 /// The session that the token leads to, counted on or as another refresh just left it.
-async fn next(core: &Core, token: RefreshToken) -> Result<Session, Error> {
+async fn next(auth: &Auth, origin: &Origin, token: RefreshToken) -> Result<Session, Error> {
     let RefreshToken { user, session, counter } = token;
+    let core = &auth.core;
     let now = core.clock.now();
     let session = match core.table.refresh_session(user, session, counter, now).await? {
         Ok(session) => return Ok(session),
@@ -121,15 +128,23 @@ async fn next(core: &Core, token: RefreshToken) -> Result<Session, Error> {
         RefreshVerdict::Again => Ok(session),
         RefreshVerdict::Expired => Err(Error::NotAccepted),
         RefreshVerdict::Stolen => {
-            end(&core.table, &session).await?;
+            end(auth, origin, &session).await?;
             Err(Error::NotAccepted)
         }
     }
 }
 
-/// The person and the thief cannot be told apart: neither goes on.
-async fn end(table: &Table, session: &Session) -> Result<(), StoreError> {
+/// The person and the thief cannot be told apart: neither goes on, and the person is told.
+async fn end(auth: &Auth, origin: &Origin, session: &Session) -> Result<(), StoreError> {
     let (id, user) = (session.id.to_string(), session.user.to_string());
     tracing::warn!(session.id = id, user.id = user, "a used-up refresh token came back: its session ends");
-    table.delete_sessions(session.user, &[session.id]).await
+    let (table, now) = (&auth.core.table, auth.core.clock.now());
+    let entry = origin.entry(Action::SessionStolen, Actor::Nobody, now).on(session.id);
+    let ended =
+        audited(table, session.org, [entry], || table.transaction().end_session(session.user, session.id));
+    // Refused when another copy of the token was here first.
+    if ended.await?.is_ok() {
+        tell(auth, Mail::SessionStolen { user: session.user }).await;
+    }
+    Ok(())
 }

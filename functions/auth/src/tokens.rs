@@ -7,6 +7,7 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::id::{OrgId, UserId};
 use shared::name::Name;
+use shared::organization::Organization;
 use shared::problem::Problem;
 use shared::scope::Role;
 use shared::session::Session;
@@ -44,10 +45,16 @@ struct SignedInUser {
 
 /// An organisation, and what the person is there.
 #[derive(Serialize, JsonSchema)]
-struct SignedInOrganization {
+pub(crate) struct SignedInOrganization {
     id: OrgId,
     name: Name,
     role: Role,
+}
+
+impl SignedInOrganization {
+    pub(crate) fn new(organization: Organization, role: Role) -> Self {
+        Self { id: organization.id, name: organization.name, role }
+    }
 }
 
 impl SignedIn {
@@ -71,11 +78,8 @@ impl SignedIn {
                 name: user.name,
                 created_at: user.created_at,
             },
-            organization: membership.map(|(organization, role)| SignedInOrganization {
-                id: organization.id,
-                name: organization.name,
-                role,
-            }),
+            organization: membership
+                .map(|(organization, role)| SignedInOrganization::new(organization, role)),
             access_token: claims.sign(&ring).map_err(|error| Problem::internal(&error))?,
             token_type: "Bearer",
             expires_in: ACCESS_TOKEN_SECONDS,

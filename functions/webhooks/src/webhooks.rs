@@ -2,7 +2,6 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
-pub(crate) mod etag;
 pub(crate) mod list;
 pub(crate) mod read;
 pub(crate) mod rotate_secret;

@@ -78,6 +78,15 @@ impl<'a> Fields<'a> {
         self.refuse(name, violation.into());
     }
 
+    /// Adds what is wrong with one element of a list that was read already.
+    pub fn reject_at(&mut self, name: &str, place: usize, violation: Violation) {
+        self.problems.push(FieldProblem {
+            pointer: format!("{}/{place}", pointer(&self.pointer, name)),
+            code: violation.code,
+            detail: violation.detail,
+        });
+    }
+
     fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         self.unread.remove(name).filter(|json| json.get() != "null")
     }
@@ -89,6 +98,11 @@ impl<'a> Fields<'a> {
 
     fn keep<T>(&mut self, name: &str, value: Result<T, Violation>) -> Option<T> {
         value.map_err(|violation| self.refuse(name, violation)).ok()
+    }
+
+    /// Whether a field is there and not null.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.unread.get(name).is_some_and(|json| json.get() != "null")
     }
 
     /// A text that has to be there and to parse.

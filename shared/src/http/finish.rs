@@ -131,6 +131,7 @@ fn log(line: &Line<'_>) {
 fn write(problem: Problem, request_id: &str, unwritten: Response) -> Response {
     let status = problem.kind.status();
     let retry_after = problem.retry_after_seconds;
+    let rate_limit = problem.rate_limit.clone();
     let body = axum::Json(ProblemBody::new(problem, request_id));
     // What the maker of the answer put into its headers stays (`Allow`, `WWW-Authenticate`).
     let mut headers = unwritten.into_parts().0.headers;
@@ -143,6 +144,11 @@ fn write(problem: Problem, request_id: &str, unwritten: Response) -> Response {
     }
     if let Some(seconds) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    for (name, value) in rate_limit.iter().flat_map(|limit| limit.fields()) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
     }
     let mut response = (status, body).into_response();
     headers.into_iter().for_each(|(name, value)| {

@@ -19,7 +19,7 @@ pub type Example = Value;
 struct Answer {
     status: u16,
     what: &'static str,
-    body: Option<(Describe, Example)>,
+    body: Option<(&'static str, Describe, Example)>,
 }
 
 /// How an operation is described, beside its code.
@@ -61,7 +61,14 @@ impl Operation {
     /// It answers with a body.
     #[must_use]
     pub fn answers<T: JsonSchema>(mut self, status: u16, what: &'static str, example: Example) -> Self {
-        self.answers.push(Answer { status, what, body: Some((describe::<T>, example)) });
+        self.answers.push(Answer { status, what, body: Some(("application/json", describe::<T>, example)) });
+        self
+    }
+
+    /// It answers with a page for people.
+    #[must_use]
+    pub fn answers_page<T: JsonSchema>(mut self, status: u16, what: &'static str, example: Example) -> Self {
+        self.answers.push(Answer { status, what, body: Some(("text/html", describe::<T>, example)) });
         self
     }
 
@@ -305,8 +312,8 @@ fn responses(row: &RouteRow, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     for Answer { status, what, body } in &row.operation.answers {
         let mut answer = json!({ "description": what });
-        if let Some((schema, example)) = body {
-            answer["content"] = content("application/json", schema(generator), example);
+        if let Some((media, schema, example)) = body {
+            answer["content"] = content(media, schema(generator), example);
         }
         responses.insert(status.to_string(), answer);
     }

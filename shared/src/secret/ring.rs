@@ -21,6 +21,8 @@ pub enum Purpose {
     LinkToken,
     /// Authenticating that a password was right, until the second factor is shown.
     MfaChallenge,
+    /// Encrypting the secrets of authenticators.
+    FactorSecret,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::Cursor => "cursor",
             Self::LinkToken => "link-token",
             Self::MfaChallenge => "mfa-challenge",
+            Self::FactorSecret => "factor-secret",
         }
     }
 }

@@ -159,6 +159,11 @@ impl Transaction<'_> {
         self.put_new(&key, &SessionItem::from(session), Some(session.absolute_end()))
     }
 
+    /// P3: ends a session (1 write); refused when there is none.
+    pub fn end_session(self, user: UserId, id: SessionId) -> Result<Self, StoreError> {
+        self.delete(&keys::session(user, id))
+    }
+
     /// P3: a session goes on in another epoch, with the next counter and nothing graced: it is the one in
     /// which the person changed their password. Refused when it was refreshed meanwhile, or has ended.
     pub fn carry_session(self, session: &Session, now: Timestamp) -> Result<Self, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! Identifiers stand in keys as they are: their prefixes say the kind. What a tenant owns is under
 //! a partition that begins with the organisation's id. The exceptions answer "who is this?" before
-//! an organisation is known: P1 to P3, P7, P19 and P20; what belongs to an organisation there names it.
+//! an organisation is known: P1 to P3, P7 and P18 to P20; what belongs to an organisation there names it.
 //!
 //! | No. | Item | pk | sk |
 //! |---|---|---|---|
@@ -19,6 +19,11 @@
 //! | P11 | idempotency record | `org#idempotency#<sha256>` | `self` |
 //! | P12 | delivery | `org#whk` | `evt` |
 //! | P13 | failed attempt | `org#whk#attempts` | `evt#<number>` |
+//! | P14 | second factor | `usr` | `factor` |
+//! | P15 | end of the audit log's chain | `org#audit` | `head` |
+//! | P16 | record of the audit log | `org#audit` | `rec#<sequence>` |
+//! | P17 | domain of an organisation | `org` | `dom#<domain>` |
+//! | P18 | organisation that has a domain | `domain#<domain>` | `self` |
 //! | P19 | what a link in a mail stands for | `lnk` | `self` |
 //! | P20 | the newest registration of an address that waits for its link | `email#<sha256>` | `pending` |
 //! | P21 | invitation | `org` | `inv` |
@@ -196,4 +201,39 @@ pub fn join_requests(org: OrgId) -> Key {
 /// P6: where the members of an organisation begin.
 pub fn members(org: OrgId) -> Key {
     Key::new(org, format_args!("{}_", UserId::PREFIX))
+}
+
+/// P15: the end of the chain of an organisation's audit log.
+pub fn audit_head(org: OrgId) -> Key {
+    Key::new(format_args!("{org}#audit"), "head")
+}
+
+/// P16: one record of the audit log. Zero padded, so that the records sort.
+pub fn audit_record(org: OrgId, sequence: u64) -> Key {
+    Key::new(format_args!("{org}#audit"), format_args!("rec#{sequence:012}"))
+}
+
+/// P16: where the records of an organisation begin.
+pub fn audit_records(org: OrgId) -> Key {
+    Key::new(format_args!("{org}#audit"), "rec#")
+}
+
+/// P17: a domain of an organisation.
+pub fn domain(org: OrgId, domain: &str) -> Key {
+    Key::new(org, format_args!("dom#{domain}"))
+}
+
+/// P17: where the domains of an organisation begin.
+pub fn domains(org: OrgId) -> Key {
+    Key::new(org, "dom#")
+}
+
+/// P18: the organisation that has a domain.
+pub fn home_of_domain(domain: &str) -> Key {
+    Key::new(format_args!("domain#{domain}"), SELF)
+}
+
+/// P14: the second factor of a person.
+pub fn factor(user: UserId) -> Key {
+    Key::new(user, "factor")
 }

@@ -170,6 +170,15 @@ impl Transaction<'_> {
     /// P1 and P2: another password, and with it another epoch (2 writes). Refused when the person's
     /// password or epoch is not what `old` says any more.
     pub fn change_password(self, user: &User, old: &Login, hash: &str) -> Result<Self, StoreError> {
+        self.replace_password(user, old, hash)?.raise_epoch_of_user(user.id, old.epoch, false)
+    }
+
+    /// The same by a link that was sent to the address, which is shown to be theirs by that.
+    pub fn reset_password(self, user: &User, old: &Login, hash: &str) -> Result<Self, StoreError> {
+        self.replace_password(user, old, hash)?.raise_epoch_of_user(user.id, old.epoch, true)
+    }
+
+    fn replace_password(self, user: &User, old: &Login, hash: &str) -> Result<Self, StoreError> {
         let claim = values([
             (":old", text(&old.password_hash)),
             (":new", text(hash)),
@@ -183,8 +192,7 @@ impl Transaction<'_> {
             same,
             &[],
             claim,
-        )?
-        .raise_epoch_of_user(user.id, old.epoch)
+        )
     }
 
     /// P1 and P2: another epoch (2 writes): whatever was handed out before is dead.
@@ -192,14 +200,21 @@ impl Transaction<'_> {
         let claim = values([(":epoch", number(user.epoch)), (":next", number(user.epoch + 1))]);
         let same = "attribute_exists(pk) AND (epoch = :epoch OR attribute_not_exists(epoch))";
         let key = keys::email(&user.email.digest());
-        self.update(&key, "SET epoch = :next", same, &[], claim)?.raise_epoch_of_user(user.id, user.epoch)
+        self.update(&key, "SET epoch = :next", same, &[], claim)?
+            .raise_epoch_of_user(user.id, user.epoch, false)
     }
 
-    fn raise_epoch_of_user(self, id: UserId, epoch: u32) -> Result<Self, StoreError> {
-        let values = values([(":epoch", number(epoch)), (":next", number(epoch + 1))]);
+    fn raise_epoch_of_user(self, id: UserId, epoch: u32, verified: bool) -> Result<Self, StoreError> {
+        let mut values = values([(":epoch", number(epoch)), (":next", number(epoch + 1))]);
+        let change = if verified {
+            values.insert(":yes".to_owned(), AttributeValue::Bool(true));
+            "SET epoch = :next, email_verified = :yes"
+        } else {
+            "SET epoch = :next"
+        };
         let same = "attribute_exists(pk) AND attribute_not_exists(deleted_at) \
                     AND (epoch = :epoch OR attribute_not_exists(epoch))";
-        self.update(&keys::user(id), "SET epoch = :next", same, &[], values)
+        self.update(&keys::user(id), change, same, &[], values)
     }
 
     /// P2: the person has shown that `email` is theirs; refused when it is not theirs any more.

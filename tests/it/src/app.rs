@@ -1,29 +1,39 @@
 //! Every function in one process.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use auth::{Auth, Level, Passwords};
 use axum::Router;
 use axum::extract::Request as HttpRequest;
 use http::Method;
+use lambda_http::request::RequestContext;
+use mailer::Mailer;
+use organizations::{Dns, Organizations};
 use serde_json::{Value, json};
 use shared::address::EgressPolicy;
 use shared::clock::{Clock, Hands, Timestamp};
+use shared::config::EmailVerification;
 use shared::context::Core;
 use shared::entropy::Entropy;
+use shared::limit::Limiter;
+use shared::mail::MailQueue;
 use shared::queue::Queue;
 use shared::router::without_last_slash;
 use shared::secret::Keeper;
 use shared::standing::StandingCache;
 use shared::table::Table;
-use stack::{Receiver, Service, Services, State};
+use stack::{Mail, Receiver, Service, Services, State};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::aws::{self, Counted};
 use crate::call::Request;
+use crate::names::NameServer;
 use crate::queue::{Message, TestQueue};
 
 /// The product in one process, a test's own.
@@ -32,10 +42,17 @@ pub struct App {
     pub hands: Hands,
     /// What its functions hold.
     pub core: Core,
+    /// Counts attempts.
+    pub limiter: Limiter,
+    /// What DNS says.
+    pub names: NameServer,
     services: Services,
     queue: TestQueue,
+    mail: TestQueue,
     dispatcher: dispatcher::Dispatcher,
+    mailer: Mailer,
     counted: Counted,
+    counted_limits: Counted,
     url: String,
     client: reqwest::Client,
     server: JoinHandle<()>,
@@ -52,25 +69,33 @@ impl App {
     pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
     const ISSUER: &str = "urn:ai-foundry:tests";
 
-    /// Starts everything.
+    /// Starts everything, in a deployment that does not verify addresses.
     pub async fn start() -> Self {
-        Self::with_table(None).await
+        Self::with(None, EmailVerification::Off).await
+    }
+
+    /// Starts everything, in a deployment that verifies addresses.
+    pub async fn verifying() -> Self {
+        Self::with(None, EmailVerification::On).await
     }
 
     /// Starts everything with a table that does not answer.
     pub async fn without_table() -> Self {
         // A port that was free a moment ago, and on which nobody listens.
         let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
-        Self::with_table(Some(format!("http://127.0.0.1:{port}"))).await
+        Self::with(Some(format!("http://127.0.0.1:{port}")), EmailVerification::Off).await
     }
 
-    async fn with_table(table_url: Option<String>) -> Self {
+    async fn with(table_url: Option<String>, verification: EmailVerification) -> Self {
         let services = Services::start(&crate::template(), State::Memory).await.unwrap();
         let (clock, hands) = Clock::standing_at(Self::START);
         let queue = TestQueue::start(clock.clone()).await;
-        let counted = Counted::default();
+        let mail = TestQueue::start(clock.clone()).await;
+        let (counted, counted_limits) = (Counted::default(), Counted::default());
         let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
         let table = aws::dynamodb(&table_url, counted.clone());
+        let limits = aws::dynamodb(&table_url, counted_limits.clone());
+        let limiter = Limiter::new(limits, services.table_name("LimitsTable").to_owned());
         let secrets = aws::secrets(services.endpoint(Service::SecretsManager));
         let secret_id = services.environment("auth")["SECRET_KEY_ARN"].clone();
         let core = Core {
@@ -85,9 +110,73 @@ impl App {
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
         let dispatcher =
             dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
-        let (url, server) = serve(&core, deliveries, egress).await;
+        let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
+        let passwords = Passwords { level: Level::off(), ..Passwords::default() };
+        let auth = Auth::new(core.clone(), passwords, limiter.clone(), mails.clone(), verification).unwrap();
+        let mailer = Mailer {
+            core: core.clone(),
+            ses: aws::ses(services.endpoint(Service::Ses)),
+            from: "AI Foundry <no-reply@example.com>".to_owned(),
+            link_url: "https://app.example.com/link".parse().unwrap(),
+        };
+        let names = NameServer::start().await;
+        let organizations = Organizations {
+            core: core.clone(),
+            limiter: limiter.clone(),
+            mail: mails,
+            dns: Dns::at(names.address()).unwrap(),
+            extra_modules: vec!["billing".parse().unwrap()],
+        };
+        let webhooks = webhooks::Webhooks { core: core.clone(), queue: deliveries, egress };
+        let functions = Functions {
+            auth: auth::router(auth),
+            organizations: organizations::router(organizations),
+            api_keys: api_keys::router(core.clone()),
+            webhooks: webhooks::router(webhooks),
+        };
+        let (url, server) = serve(functions).await;
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { hands, core, services, queue, dispatcher, counted, url, client, server }
+        Self {
+            hands,
+            core,
+            limiter,
+            names,
+            services,
+            queue,
+            mail,
+            dispatcher,
+            mailer,
+            counted,
+            counted_limits,
+            url,
+            client,
+            server,
+        }
+    }
+
+    /// The mails that were asked for since this was last asked.
+    pub fn mails(&self) -> Vec<Value> {
+        self.mail.take().iter().map(|message| message.json()["mail"].clone()).collect()
+    }
+
+    /// Lets the mailer send what was asked for: the mails, the oldest first.
+    pub async fn deliver_mails(&self) -> Vec<Mail> {
+        let before = self.services.mails().len();
+        let records: Vec<_> = self.mail.take().iter().map(record).collect();
+        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let answer = self.mailer.handle(event, Duration::from_secs(10)).await;
+        assert!(answer.batch_item_failures.is_empty(), "the mailer gave mails back");
+        self.services.mails().split_off(before)
+    }
+
+    /// The queue of mails refuses the next `calls`.
+    pub fn mail_is_down_for(&self, calls: usize) {
+        self.mail.is_down_for(calls);
+    }
+
+    /// The calls to the counters of limits since this was last asked.
+    pub fn limit_calls(&self) -> Vec<String> {
+        self.counted_limits.take()
     }
 
     /// A call to the product.
@@ -134,19 +223,7 @@ impl App {
 
     /// The same with the time that the invocation has left.
     pub async fn dispatch_within(&self, batch: &[Message], left: Duration) -> Vec<String> {
-        let records: Vec<_> = batch
-            .iter()
-            .map(|message| {
-                json!({
-                    "messageId": message.id,
-                    "receiptHandle": message.id,
-                    "body": message.body,
-                    "attributes": { "ApproximateReceiveCount": message.receive_count.to_string() },
-                    "messageAttributes": {},
-                    "eventSource": "aws:sqs",
-                })
-            })
-            .collect();
+        let records: Vec<_> = batch.iter().map(record).collect();
         let event = serde_json::from_value(json!({ "Records": records })).unwrap();
         let answer = self.dispatcher.handle(event, self.core.clock.now().plus(left)).await;
         let failed: Vec<_> =
@@ -213,23 +290,62 @@ impl App {
     }
 }
 
-/// One socket for all functions, as API Gateway is.
-async fn serve(core: &Core, queue: Queue, egress: EgressPolicy) -> (String, JoinHandle<()>) {
-    let auth = auth::router(auth::Auth::new(core.clone()).unwrap());
-    let api_keys = api_keys::router(core.clone());
-    let webhooks = webhooks::router(webhooks::Webhooks { core: core.clone(), queue, egress });
-    let gateway = Router::new().fallback(move |request: HttpRequest| {
-        let request = without_last_slash(request);
-        let path = request.uri().path();
+/// A message as Lambda hands it to a function.
+fn record(message: &Message) -> Value {
+    json!({
+        "messageId": message.id,
+        "receiptHandle": message.id,
+        "body": message.body,
+        "attributes": { "ApproximateReceiveCount": message.receive_count.to_string() },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    })
+}
+
+/// Says where a call comes from: what the gateway of the tests knows of it, and no function sees.
+pub(crate) const SOURCE: &str = "x-tests-source";
+
+struct Functions {
+    auth: Router,
+    organizations: Router,
+    api_keys: Router,
+    webhooks: Router,
+}
+
+impl Functions {
+    fn of(&self, path: &str) -> Router {
         let function = match path {
-            _ if path.starts_with("/api/api-keys") => &api_keys,
-            _ if path.starts_with("/api/") => &webhooks,
-            _ => &auth,
+            _ if path.starts_with("/api/api-keys") => &self.api_keys,
+            _ if path.starts_with("/api/organizations") => &self.organizations,
+            _ if path.starts_with("/api/") => &self.webhooks,
+            _ => &self.auth,
         };
-        let function = function.clone();
+        function.clone()
+    }
+}
+
+/// One socket for all functions, as API Gateway is: it says where a call comes from.
+async fn serve(functions: Functions) -> (String, JoinHandle<()>) {
+    let functions = Arc::new(functions);
+    let calls = Arc::new(AtomicU32::new(0));
+    let gateway = Router::new().fallback(move |request: HttpRequest| {
+        let mut request = without_last_slash(request);
+        let call = calls.fetch_add(1, Ordering::SeqCst);
+        let source = request.headers_mut().remove(SOURCE);
+        let source = source.map_or_else(
+            || Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 1).to_bits() + call).to_string(),
+            |source| source.to_str().unwrap().to_owned(),
+        );
+        request.extensions_mut().insert(from(&source));
+        let function = functions.of(request.uri().path());
         async move { function.oneshot(request).await.unwrap() }
     });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (url, tokio::spawn(async move { axum::serve(listener, gateway).await.unwrap() }))
+}
+
+fn from(source: &str) -> RequestContext {
+    let context = json!({ "http": { "sourceIp": source, "method": "GET", "path": "/" }, "timeEpoch": 0 });
+    RequestContext::ApiGatewayV2(serde_json::from_value(context).unwrap())
 }

@@ -61,3 +61,7 @@ pub(crate) fn secrets(url: &str) -> aws_sdk_secretsmanager::Client {
 pub(crate) fn sqs(url: &str) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, url).build())
 }
+
+pub(crate) fn ses(url: &str) -> aws_sdk_sesv2::Client {
+    aws_sdk_sesv2::Client::from_conf(config!(aws_sdk_sesv2, url).build())
+}

@@ -24,6 +24,12 @@ impl Request {
         Self(self.0.header(name, value))
     }
 
+    /// From an address, as the gateway sees it. Without, each call comes from another.
+    #[must_use]
+    pub fn from(self, address: &str) -> Self {
+        self.header(crate::app::SOURCE, address)
+    }
+
     /// With a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {

@@ -6,13 +6,15 @@ mod account;
 mod app;
 mod aws;
 mod call;
+mod names;
 mod queue;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
 pub use call::{Answer, Request};
+pub use names::NameServer;
 pub use queue::Message;
-pub use stack::{Call, Receiver};
+pub use stack::{Call, Mail, Receiver};
 
 use std::path::PathBuf;
 

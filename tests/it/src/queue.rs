@@ -103,6 +103,11 @@ impl TestQueue {
         self.inside.lock().unwrap().messages.retain(|message| message.id != id);
     }
 
+    /// All of them, which are gone then.
+    pub(crate) fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut self.inside.lock().unwrap().messages)
+    }
+
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.inside.lock().unwrap().messages.clone()
     }

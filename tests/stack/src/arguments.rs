@@ -12,22 +12,28 @@ The local AWS: builds the functions and runs them from template.yaml, without Do
 Options:
     --port PORT         the gateway's port (3000; 0 for any)
     --fresh             forget what was kept under .local/
-    --services-only     only DynamoDB, SQS and Secrets Manager, on fixed ports, for
-                        cargo lambda watch, sam local and debuggers
+    --verify-email      who registers has to follow a link in a mail first; without it,
+                        addresses are taken as they are
+    --services-only     only DynamoDB, SQS, Secrets Manager and SES, on fixed ports, for
+                        cargo lambda watch, sam local and debuggers; links in mails
+                        lead to --port on this machine
     --dynamodb-port PORT, --sqs-port PORT
-                        other ports than 8000, and 9324 for SQS and Secrets Manager
+                        other ports than 8000, and 9324 for SQS, Secrets Manager and SES
     --host ADDRESS      with --services-only: listen on every interface, and call this
                         machine ADDRESS in what is printed (for containers)
     --tick              fire every schedule once at the start
     --template PATH     another template than template.yaml here or above
     --param NAME=VALUE  a parameter of the template; may be repeated
 
-Tables and secrets are kept in .local/ beside the template, queue messages are not.
+Tables, secrets and mails are kept in .local/ beside the template, queue messages are not.
 Deliveries to this machine are allowed unless --param EgressAllowHttp=false says otherwise.
+Mails leave this machine in no case: they are at /_local/mail, the newest first, and as JSON
+at /_local/mail.json. Without --param PublicUrl=… the links in them lead to this machine.
 
 Not emulated: IAM, KMS, throttling and quotas; FIFO and fair queues, queues that outlive
-a restart; cron schedules; authorizers; e-mail; secret rotation schedules; transaction
-conflicts; frozen functions and memory limits. What works here still has to be tried on AWS.
+a restart; cron schedules; authorizers; secret rotation schedules; transaction conflicts;
+of SES everything but simple messages, so neither bounces nor verified senders; frozen
+functions and memory limits. What works here still has to be tried on AWS.
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +45,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     pub(crate) command: Command,
     pub(crate) port: u16,
@@ -47,6 +54,7 @@ pub(crate) struct Arguments {
     pub(crate) fresh: bool,
     pub(crate) services_only: bool,
     pub(crate) tick: bool,
+    pub(crate) verify_email: bool,
     pub(crate) host: Option<String>,
     pub(crate) template: Option<PathBuf>,
     pub(crate) parameters: Vec<(String, String)>,
@@ -78,6 +86,7 @@ impl Arguments {
                 "--fresh" => arguments.fresh = true,
                 "--services-only" => arguments.services_only = true,
                 "--tick" => arguments.tick = true,
+                "--verify-email" => arguments.verify_email = true,
                 "--help" | "-h" | "help" => arguments.command = Command::Help,
                 "demo" => arguments.command = Command::Demo,
                 other => return Err(format!("`{other}` is not understood")),

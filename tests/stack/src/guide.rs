@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 use stack::template::Function;
-use stack::{RECEIVER_PATH, Service, Stack};
+use stack::{MAIL_PATH, RECEIVER_PATH, Service, Stack};
 
 /// The URL, what runs, and five lines to try it with.
 pub(crate) fn whole(stack: &Stack) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn whole(stack: &Stack) -> String {
     for function in stack.template().functions() {
         let _ = writeln!(text, "  {:<12} {}", function.binary, callers(function));
     }
-    resources(&mut text, stack);
+    resources(&mut text, stack, url);
     let _ = writeln!(text, "\nTry it, line by line ({url}{RECEIVER_PATH} answers 200 to every delivery):\n");
     text.push_str(&lines(url));
     text.push_str("\nCtrl-C ends it.\n");
@@ -36,7 +36,7 @@ fn callers(function: &Function) -> String {
     callers.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn resources(text: &mut String, stack: &Stack) {
+fn resources(text: &mut String, stack: &Stack, mails_at: &str) {
     let (template, services) = (stack.template(), stack.services());
     text.push('\n');
     for table in template.tables() {
@@ -49,6 +49,9 @@ fn resources(text: &mut String, stack: &Stack) {
     for secret in template.secrets() {
         let endpoint = services.endpoint(Service::SecretsManager);
         let _ = writeln!(text, "  secret       {:<28} {endpoint}", secret.name());
+    }
+    if template.functions().iter().any(Function::sends_mails) {
+        let _ = writeln!(text, "  mails        {:<28} {mails_at}{MAIL_PATH}", "to read in a browser");
     }
 }
 
@@ -82,11 +85,11 @@ fn lines(url: &str) -> String {
 
 /// For `--services-only`: what to export, for each variable that any function has.
 pub(crate) fn services(stack: &Stack, env_json: &Path) -> String {
-    let mut text = "\nDynamoDB, SQS and Secrets Manager run. To use them:\n\n".to_owned();
+    let mut text = "\nDynamoDB, SQS, Secrets Manager and SES run. To use them:\n\n".to_owned();
     for (name, value) in variables(stack) {
         let _ = writeln!(text, "export {name}={}", quoted(&value));
     }
-    resources(&mut text, stack);
+    resources(&mut text, stack, stack.services().endpoint(Service::Ses));
     let _ = writeln!(text, "\nFor sam local: --env-vars {}\nCtrl-C ends it.", env_json.display());
     text
 }

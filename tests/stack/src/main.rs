@@ -92,12 +92,13 @@ fn options(arguments: &Arguments, template: PathBuf, kept: &Path) -> Options {
     let mut ports = if arguments.services_only { Ports::FIXED } else { Ports::ANY };
     ports.host.clone_from(&arguments.host);
     ports.dynamodb = arguments.dynamodb_port.unwrap_or(ports.dynamodb);
-    ports.queues_and_secrets = arguments.sqs_port.unwrap_or(ports.queues_and_secrets);
+    ports.others = arguments.sqs_port.unwrap_or(ports.others);
     Options {
         parameters: arguments.parameters.clone(),
         gateway_port: arguments.port,
         ports,
         state: State::Directory(kept.to_owned()),
+        verify_email: arguments.verify_email,
         services_only: arguments.services_only,
         quiet: false,
         binaries: Binaries::Build,

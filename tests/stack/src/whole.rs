@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::binaries::{self, Binaries, BinariesError};
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::lambda::{Lambda, Launch};
-use crate::services::{Ports, ServiceError, Services, State};
+use crate::mail::Mail;
+use crate::services::{Ports, ServiceError, Services, Settings, State};
 use crate::template::{Template, TemplateError};
 use crate::{queue_source, schedule};
 
@@ -25,12 +25,15 @@ pub struct Options {
     pub template: PathBuf,
     /// Parameters that are given by hand.
     pub parameters: Vec<(String, String)>,
-    /// The port of the gateway; 0 for any.
+    /// The port of the gateway; 0 for any. With `services_only`, that of the gateway that
+    /// somebody else runs: links in mails lead there.
     pub gateway_port: u16,
     /// The ports of the services.
     pub ports: Ports,
-    /// Where tables and secrets are kept.
+    /// Where tables, secrets and mails are kept.
     pub state: State,
+    /// Whether somebody who registers has to follow a link in a mail first.
+    pub verify_email: bool,
     /// Neither functions nor a gateway.
     pub services_only: bool,
     /// Functions print nothing, unless one does not start.
@@ -48,6 +51,7 @@ impl Options {
             gateway_port: 0,
             ports: Ports::ANY,
             state: State::Memory,
+            verify_email: false,
             services_only: false,
             quiet: true,
             binaries: Binaries::Build,
@@ -95,15 +99,21 @@ impl Stack {
         let parameters = options.parameters.iter();
         let parameters: Vec<_> = parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let template = Template::load_with(&options.template, &parameters)?;
+        let port = options.gateway_port;
+        let mut settings = Settings { verify_email: options.verify_email, ..Settings::default() };
         if options.services_only {
-            let services = Services::start_on(&template, options.state.clone(), options.ports);
+            if port != 0 {
+                settings.gateway_url = format!("http://127.0.0.1:{port}");
+            }
+            let services = Services::start_on(&template, options.state.clone(), options.ports, settings);
             let services = services.await?;
             return Ok(Stack::around(template, services, &options.state));
         }
         // A taken port is found before minutes of building.
-        let port = options.gateway_port;
-        let listener = TcpListener::bind(("127.0.0.1", port)).await;
-        let listener = listener.map_err(|source| StackError::Port { port, source })?;
+        let taken = |source| StackError::Port { port, source };
+        let listeners = gateway::listen(port).await.map_err(taken)?;
+        settings.gateway_url = gateway::url(&listeners).map_err(taken)?;
+        let url = settings.gateway_url.clone();
         let functions = template.functions().iter();
         let functions: Vec<_> =
             functions.map(|function| (function.id.as_str(), function.binary.as_str())).collect();
@@ -111,7 +121,7 @@ impl Stack {
         let workspace = workspace.unwrap_or(Path::new("."));
         let found = binaries::find(&options.binaries, workspace, &functions, options.quiet);
         let found = found.await?;
-        let services = Services::start_on(&template, options.state.clone(), options.ports);
+        let services = Services::start_on(&template, options.state.clone(), options.ports, settings);
         let services = services.await?;
         let mut stack = Stack::around(template, services, &options.state);
         for function in stack.template.functions() {
@@ -123,10 +133,9 @@ impl Stack {
             let lambda = Lambda::new(function.clone(), environment, launch, options.quiet);
             stack.lambdas.push(lambda);
         }
-        let gateway = Gateway::start(listener, &stack.lambdas, stack.template.cors());
-        let gateway = gateway.map_err(|source| StackError::Port { port, source })?;
-        stack.url = gateway.url();
-        stack.gateway = Some(gateway);
+        let mailbox = stack.services.mailbox().clone();
+        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, stack.template.cors(), mailbox));
+        stack.url = url;
         stack.start_sources();
         Ok(stack)
     }
@@ -164,6 +173,20 @@ impl Stack {
         &self.services
     }
 
+    /// The mails that were sent, the oldest first: [`Services::mails`].
+    pub fn mails(&self) -> Vec<Mail> {
+        self.services.mails()
+    }
+
+    /// The next mail that this has not handed out before: [`Services::next_mail`].
+    ///
+    /// # Panics
+    ///
+    /// If none comes within ten seconds.
+    pub async fn next_mail(&self) -> Mail {
+        self.services.next_mail().await
+    }
+
     /// What is run.
     pub fn template(&self) -> &Template {
         &self.template
@@ -186,6 +209,17 @@ impl Stack {
     /// If the template has no such function.
     pub async fn kill_instances(&self, function: &str) {
         self.lambda(function).kill_instances().await;
+    }
+
+    /// Starts processes of a function (its logical id or binary) until so many wait for an
+    /// invocation, and returns then. Invocations take those that wait in turn, so what
+    /// one process remembers can be told from what another does.
+    ///
+    /// # Panics
+    ///
+    /// If the template has no such function, or it does not start.
+    pub async fn warm(&self, function: &str, instances: usize) {
+        self.lambda(function).warm(instances).await;
     }
 
     /// The address of a Runtime API for a function that somebody else runs

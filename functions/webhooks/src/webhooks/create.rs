@@ -9,7 +9,7 @@ use shared::address::TargetUrl;
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::entropy::NoEntropy;
-use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created};
+use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created, etag};
 use shared::id::{OrgId, WebhookId};
 use shared::idempotency::{Claim, Created, Record};
 use shared::name::{Description, Metadata};
@@ -18,7 +18,6 @@ use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{EventPattern, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook};
 
-use super::etag::etag;
 use super::view::View;
 use crate::Webhooks;
 
@@ -131,7 +130,7 @@ pub(crate) async fn handler(
 ) -> Result<Response, Problem> {
     let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
     let (webhook, secret) = create(&state, caller.org(), request, claim).await?;
-    let tag = etag(&webhook);
+    let tag = etag(webhook.version);
     let answer = Answer { secret: secret.reveal_once(), view: webhook.into() };
     Ok(NoStore((tag, created(answer))).into_response())
 }

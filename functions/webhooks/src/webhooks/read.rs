@@ -3,12 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::http::{Operation, PathId};
+use shared::http::{Operation, PathId, etag};
 use shared::id::WebhookId;
 use shared::principal::Principal;
 use shared::problem::Problem;
 
-use super::etag::etag;
 use super::view::View;
 use crate::Webhooks;
 
@@ -22,5 +21,5 @@ pub(crate) async fn handler(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Response, Problem> {
     let webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
-    Ok((etag(&webhook), Json(View::from(webhook))).into_response())
+    Ok((etag(webhook.version), Json(View::from(webhook))).into_response())
 }

@@ -9,13 +9,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use shared::clock::Timestamp;
-use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation, PathId};
+use shared::http::{Fields, FromFields, IfMatch, Json as Body, NoStore, Operation, PathId};
 use shared::id::WebhookId;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
 use shared::webhook::SigningSecret;
 
-use super::etag::IfMatch;
 use crate::Webhooks;
 
 const OVERLAP_SECONDS_DEFAULT: u32 = 24 * 3600;
@@ -71,7 +70,7 @@ pub(crate) async fn handler(
 ) -> Result<NoStore<Json<Answer>>, Problem> {
     let overlap = Duration::from_secs(request.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT).into());
     let mut webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
-    if_match.check(&webhook)?;
+    if_match.check(webhook.version)?;
     let now = core.clock.now();
     let secret = SigningSecret::generate(&core.entropy)?;
     let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;

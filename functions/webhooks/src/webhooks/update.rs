@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde_json::json;
 use shared::clock::Timestamp;
-use shared::http::{Fields, FromFieldsWith, Json as Body, Operation, Patch, PathId};
+use shared::http::{Fields, FromFieldsWith, IfMatch, Json as Body, Operation, Patch, PathId, etag};
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
 use shared::principal::Principal;
@@ -14,7 +14,6 @@ use shared::problem::{Kind, Problem, Violation};
 use shared::webhook::{EventPattern, Webhook};
 
 use super::create::{EVENT_TYPES_MAX, UrlText, check_url};
-use super::etag::{IfMatch, etag};
 use super::view::View;
 use crate::Webhooks;
 
@@ -95,10 +94,10 @@ pub(crate) async fn handler(
     const TRIES: u32 = 4;
     for _ in 0..TRIES {
         let old = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
-        if_match.check(&old)?;
+        if_match.check(old.version)?;
         let new = request.apply(old, core.clock.now());
         if core.table.update_webhook(&new).await? {
-            return Ok((etag(&new), Json(View::from(new))).into_response());
+            return Ok((etag(new.version), Json(View::from(new))).into_response());
         }
     }
     Err(Problem::of(Kind::Conflict).retry_after(1))

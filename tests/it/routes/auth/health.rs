@@ -70,7 +70,7 @@ async fn a_wrong_method_is_a_problem_that_names_the_right_one() {
     for (method, path, allow) in [
         (Method::POST, "/health", "GET,HEAD"),
         (Method::GET, "/auth/login", "POST"),
-        (Method::DELETE, "/auth/me", "GET,HEAD"),
+        (Method::DELETE, "/auth/sessions", "GET,HEAD"),
         (Method::PUT, "/api/api-keys/verify", "POST"),
     ] {
         let answer = app.call(method, path).send().await;

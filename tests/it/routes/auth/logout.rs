@@ -146,13 +146,16 @@ async fn a_key_ends_no_session() {
 }
 
 #[tokio::test]
-async fn one_session_costs_one_write_and_all_of_them_a_query_more() {
+async fn one_session_costs_a_record_and_a_write_and_all_of_them_a_query_more() {
     let app = App::start().await;
     let (first, second, ..) = people(&app).await;
     app.table_calls();
     log_out(&app, &first, "local").send().await.expect(204);
-    assert_eq!(app.table_calls(), ["DeleteItem"]);
-    // The session of the registration, this one and the third.
+    assert_eq!(app.table_calls(), ["GetItem", "TransactWriteItems", "DeleteItem"]);
+    // The person's next epoch with its record; then the session of the registration, this one and the third.
     log_out(&app, &second, "global").send().await.expect(204);
-    assert_eq!(app.table_calls(), ["Query", "DeleteItem", "DeleteItem", "DeleteItem"]);
+    assert_eq!(
+        app.table_calls(),
+        ["Query", "GetItem", "GetItem", "TransactWriteItems", "DeleteItem", "DeleteItem", "DeleteItem"]
+    );
 }

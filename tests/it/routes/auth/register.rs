@@ -75,11 +75,12 @@ async fn the_tokens_name_the_person_the_session_and_the_organisation() {
 }
 
 #[tokio::test]
-async fn it_takes_one_write() {
+async fn it_takes_two_writes_each_with_its_record() {
     let app = App::start().await;
     app.table_calls();
     register(&app, &ada()).send().await.expect(201);
-    assert_eq!(app.table_calls(), ["TransactWriteItems"]);
+    let each = ["GetItem", "TransactWriteItems"];
+    assert_eq!(app.table_calls(), [each, each].concat());
 }
 
 #[tokio::test]
@@ -130,8 +131,9 @@ async fn of_fifty_who_want_one_address_at_the_same_time_one_gets_it() {
     for answer in lost {
         assert_eq!(answer.problem(409), "email_taken");
     }
-    // The claim, the person, the organisation, the membership from both sides, the session.
-    assert_eq!(items(&app).await, 6);
+    // The claim, the person, the organisation, the membership from both sides, the session; two records and
+    // the end of their chain; the counters of one address each are elsewhere.
+    assert_eq!(items(&app).await, 9);
     assert_goes_on(&app, &Tokens::of(&won[0].json())).await;
 }
 

@@ -51,12 +51,12 @@ impl Incoming<'_> {
                 "accountId": ACCOUNT_ID,
                 "apiId": "local",
                 "domainName": host,
-                "domainPrefix": host.split(['.', ':']).next(),
+                "domainPrefix": host.trim_start_matches('[').split(['.', ':', ']']).next(),
                 "http": {
                     "method": self.parts.method.as_str(),
                     "path": path,
                     "protocol": "HTTP/1.1",
-                    "sourceIp": self.client.ip().to_string(),
+                    "sourceIp": self.source_ip(),
                     "userAgent": header("user-agent"),
                 },
                 "requestId": self.request_id,
@@ -89,6 +89,11 @@ impl Incoming<'_> {
         event
     }
 
+    /// Who opened the connection. What headers say of others on the way is not looked at.
+    fn source_ip(&self) -> String {
+        self.client.ip().to_canonical().to_string()
+    }
+
     /// Lower case, repeated ones joined by commas, cookies elsewhere.
     fn headers(&self) -> Value {
         let mut headers = BTreeMap::<&str, String>::new();
@@ -106,7 +111,7 @@ impl Incoming<'_> {
                 })
                 .or_insert_with(|| value.clone().into_owned());
         }
-        let client = self.client.ip().to_string();
+        let client = self.source_ip();
         headers
             .entry("x-forwarded-for")
             .and_modify(|hops| {
@@ -115,8 +120,9 @@ impl Incoming<'_> {
             })
             .or_insert(client);
         let host = headers.get("host").cloned().unwrap_or_default();
-        let port = host.rsplit_once(':').map_or("80", |(_, port)| port);
-        headers.insert("x-forwarded-port", port.to_owned());
+        // Not the end of an IPv6 address, which has its brackets after it.
+        let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+        headers.insert("x-forwarded-port", port.unwrap_or("80").to_owned());
         headers.insert("x-forwarded-proto", "http".to_owned());
         let trace = moment::trace_id(self.time);
         let root = trace.split(';').next().unwrap_or_default().to_owned();

@@ -7,6 +7,7 @@
 mod answer;
 mod cors;
 mod event;
+mod listen;
 mod route;
 
 use std::net::SocketAddr;
@@ -18,15 +19,18 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
+use axum::routing::any;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::lambda::{InvokeError, Lambda};
+use crate::mail::{self, Mailbox};
 use crate::moment;
 use crate::template::Cors;
 
 use answer::message;
+pub(crate) use listen::{listen, url};
 use route::Routes;
 
 /// The gateway refuses larger requests.
@@ -41,8 +45,8 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// A running gateway; it ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    address: SocketAddr,
-    serving: JoinHandle<()>,
+    /// One task per listener, aborted with this.
+    _serving: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -54,31 +58,29 @@ struct Api {
 
 impl Gateway {
     pub(crate) fn start(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         lambdas: &[Lambda],
         cors: Option<&Cors>,
-    ) -> std::io::Result<Gateway> {
-        let address = listener.local_addr()?;
+        mailbox: Mailbox,
+    ) -> Gateway {
         let api = Api {
             routes: Routes::of(lambdas),
             cors: cors.cloned(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };
-        let app = Router::new().fallback(call).with_state(Arc::new(api));
+        let app = Router::new()
+            .route(RECEIVER_PATH, any(async || message(StatusCode::OK, "received")))
+            .merge(mail::page::router(mailbox))
+            .fallback(call)
+            .with_state(Arc::new(api));
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = tokio::spawn(async move { drop(axum::serve(listener, app).await) });
-        Ok(Gateway { address, serving })
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.serving.abort();
+        let mut serving = JoinSet::new();
+        for listener in listeners {
+            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+            let app = app.clone();
+            serving.spawn(async move { drop(axum::serve(listener, app).await) });
+        }
+        Gateway { _serving: serving }
     }
 }
 
@@ -87,9 +89,6 @@ async fn call(
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    if request.uri().path() == RECEIVER_PATH {
-        return message(StatusCode::OK, "received");
-    }
     let request_id = moment::request_id();
     let origin = request.headers().get("origin").cloned();
     let mut response = match &api.cors {

@@ -67,16 +67,17 @@ struct Inner {
     quiet: bool,
     pool: Mutex<Pool>,
     tasks: Mutex<JoinSet<()>>,
-    /// Counts instances that ended, for whoever waits for that.
-    ended: watch::Sender<u64>,
+    /// Counts instances that ended or became idle, for whoever waits for that.
+    changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Pool {
     stopped: bool,
     queue: VecDeque<Job>,
-    /// Instances that asked for an invocation, by their number.
-    idle: Vec<(u64, oneshot::Sender<Job>)>,
+    /// Instances that asked for an invocation, by their number. They are taken in turn, so
+    /// that what only one of them knows does not go unnoticed.
+    idle: VecDeque<(u64, oneshot::Sender<Job>)>,
     instances: BTreeMap<u64, Arc<Instance>>,
     instances_started: u64,
 }
@@ -86,6 +87,11 @@ impl Pool {
     fn starting(&self) -> usize {
         let starting = self.instances.values().filter(|one| !one.has_asked());
         starting.count()
+    }
+
+    /// Instances that wait for an invocation.
+    fn idle(&self) -> usize {
+        self.idle.iter().filter(|(_, waiting)| !waiting.is_closed()).count()
     }
 
     fn add_instance(&mut self) -> Arc<Instance> {
@@ -123,7 +129,7 @@ impl Lambda {
                 quiet,
                 pool: Mutex::default(),
                 tasks: Mutex::new(JoinSet::new()),
-                ended: watch::channel(0).0,
+                changed: watch::channel(0).0,
             }),
         }
     }
@@ -181,10 +187,14 @@ impl Lambda {
         Duration::from_secs(self.function().timeout_seconds.into())
     }
 
+    fn changed(&self) {
+        self.inner.changed.send_modify(|changed| *changed += 1);
+    }
+
     /// Gives the invocation to an idle instance, or queues it and starts one.
     fn dispatch(&self, mut job: Job) {
         let mut pool = self.pool();
-        while let Some((_, waiting)) = pool.idle.pop() {
+        while let Some((_, waiting)) = pool.idle.pop_front() {
             match waiting.send(job) {
                 Ok(()) => return,
                 // That instance is gone.
@@ -205,11 +215,42 @@ impl Lambda {
         if pool.queue.len() <= pool.starting() || pool.instances.len() >= INSTANCES_MAX {
             return;
         }
+        self.start(pool, binary.clone());
+    }
+
+    fn start(&self, pool: &mut Pool, binary: PathBuf) {
         let instance = pool.add_instance();
-        let (lambda, binary) = (self.clone(), binary.clone());
+        let lambda = self.clone();
         let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move { instance::supervise(lambda, instance, binary).await });
+    }
+
+    /// Starts instances until so many are idle.
+    ///
+    /// # Panics
+    ///
+    /// If one ends before, or nothing here starts them.
+    pub(crate) async fn warm(&self, wanted: usize) {
+        assert!(wanted <= INSTANCES_MAX, "at most {INSTANCES_MAX} instances run at once");
+        let Launch::Process(binary) = &self.inner.launch else {
+            panic!("only processes can be started");
+        };
+        let mut changed = self.inner.changed.subscribe();
+        {
+            let mut pool = self.pool();
+            for _ in pool.idle()..wanted {
+                self.start(&mut pool, binary.clone());
+            }
+        }
+        let mut are_warm = false;
+        let known = |_: &u64| {
+            let pool = self.pool();
+            are_warm = pool.idle() >= wanted;
+            are_warm || pool.instances.len() < wanted
+        };
+        drop(changed.wait_for(known).await);
+        assert!(are_warm, "`{}` does not start", self.function().id);
     }
 
     /// Opens the Runtime API for a function that somebody else runs.
@@ -231,9 +272,10 @@ impl Lambda {
                     return job;
                 }
                 let (sender, waiting) = oneshot::channel();
-                pool.idle.push((instance.number(), sender));
+                pool.idle.push_back((instance.number(), sender));
                 waiting
             };
+            self.changed();
             if let Ok(job) = waiting.await {
                 return job;
             }
@@ -258,7 +300,7 @@ impl Lambda {
             self.start_for_queue(&mut pool);
         }
         drop(pool);
-        self.inner.ended.send_modify(|ended| *ended += 1);
+        self.changed();
     }
 
     /// Kills the processes that run now, and returns when they are gone.
@@ -266,7 +308,7 @@ impl Lambda {
         if matches!(self.inner.launch, Launch::Attached) {
             return;
         }
-        let mut ended = self.inner.ended.subscribe();
+        let mut changed = self.inner.changed.subscribe();
         let killed: Vec<u64> = self.pool().instances.keys().copied().collect();
         for instance in self.pool().instances.values() {
             instance.kill();
@@ -275,7 +317,7 @@ impl Lambda {
             let pool = self.pool();
             !killed.iter().any(|number| pool.instances.contains_key(number))
         };
-        drop(ended.wait_for(gone).await);
+        drop(changed.wait_for(gone).await);
     }
 
     /// Takes no more invocations and ends every task; dropped processes are killed.

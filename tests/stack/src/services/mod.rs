@@ -1,33 +1,38 @@
-//! `DynamoDB`, SQS and Secrets Manager inside this process, filled from a template.
+//! `DynamoDB`, SQS, Secrets Manager and SES inside this process, filled from a template.
 //!
-//! Tables persist in `dynamodb.sqlite` and secrets in `secrets.json` of a state
-//! directory; queue messages are in memory only and are gone after a restart. No
+//! Tables persist in `dynamodb.sqlite`, secrets in `secrets.json` and mails in
+//! `mails.json` of a state directory; queue messages are in memory only and are gone
+//! after a restart. Mails are kept to be read and go nowhere. No
 //! IAM, no throttling, no transaction conflicts; `MessageGroupId` is taken off
 //! messages, because the SQS inside refuses it on standard queues.
 
 mod dynamodb;
+mod emails;
 mod queues;
 mod route;
 mod secrets;
 mod server;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::mail::{self, Mail, Mailbox};
 use crate::template::{REGION, Template, TemplateError};
 
 use dynamodb::DynamoDb;
 pub(crate) use queues::Queues;
 use secrets::Secrets;
 use server::{App, Server};
+pub use settings::Settings;
 
-/// Values that let deliveries reach this machine, for functions that declare them.
-const LOCAL_VALUES: &[(&str, &str)] =
-    &[("EGRESS_ALLOW_HTTP", "true"), ("EGRESS_ALLOWED_CIDRS", "127.0.0.0/8,::1/128")];
+/// For how long [`Services::next_mail`] waits.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where tables and secrets are kept.
+/// Where tables, secrets and mails are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum State {
     /// Nowhere: gone with the [`Services`].
@@ -42,8 +47,8 @@ pub enum State {
 pub struct Ports {
     /// The port of `DynamoDB`; 0 for any.
     pub dynamodb: u16,
-    /// The port of SQS and Secrets Manager; 0 for any.
-    pub queues_and_secrets: u16,
+    /// The port of SQS, Secrets Manager and SES; 0 for any.
+    pub others: u16,
     /// By which name containers and other machines reach this one. With it, the
     /// services listen on every interface; without it, on 127.0.0.1 only.
     pub host: Option<String>,
@@ -51,9 +56,9 @@ pub struct Ports {
 
 impl Ports {
     /// Free ports of 127.0.0.1.
-    pub const ANY: Ports = Ports { dynamodb: 0, queues_and_secrets: 0, host: None };
+    pub const ANY: Ports = Ports { dynamodb: 0, others: 0, host: None };
     /// The ports that `--services-only` uses.
-    pub const FIXED: Ports = Ports { dynamodb: 8000, queues_and_secrets: 9324, host: None };
+    pub const FIXED: Ports = Ports { dynamodb: 8000, others: 9324, host: None };
 
     fn listen(&self, port: u16) -> Result<TcpListener, ServiceError> {
         let address = match self.host {
@@ -79,6 +84,8 @@ pub enum Service {
     Sqs,
     /// The secrets.
     SecretsManager,
+    /// The mails: SES version 2.
+    Ses,
 }
 
 /// Why the services do not start, or a call to one failed.
@@ -131,7 +138,7 @@ pub enum ServiceError {
 #[derive(Debug)]
 pub struct Services {
     dynamodb_url: String,
-    queues_url: String,
+    others_url: String,
     table_names: BTreeMap<String, String>,
     queue_urls: BTreeMap<String, String>,
     /// Logical id → environment, and the binary's name → logical id.
@@ -139,25 +146,32 @@ pub struct Services {
     binaries: BTreeMap<String, String>,
     dynamodb: Arc<DynamoDb>,
     queues: Queues,
+    mailbox: Mailbox,
     _servers: [Server; 2],
 }
 
 impl Services {
     /// Starts the services on free ports and makes what the template names.
     pub async fn start(template: &Template, state: State) -> Result<Services, ServiceError> {
-        Services::start_on(template, state, Ports::ANY).await
+        Services::start_on(template, state, Ports::ANY, Settings::default()).await
     }
 
-    /// The same, on given ports.
-    pub async fn start_on(template: &Template, state: State, ports: Ports) -> Result<Services, ServiceError> {
+    /// The same, on given ports and with given settings.
+    pub async fn start_on(
+        template: &Template,
+        state: State,
+        ports: Ports,
+        settings: Settings,
+    ) -> Result<Services, ServiceError> {
         if let State::Directory(path) = &state {
             std::fs::create_dir_all(path)
                 .map_err(|source| ServiceError::State { path: path.clone(), source })?;
         }
+        let mailbox = open_mailbox(&state)?;
         let dynamodb_listener = ports.listen(ports.dynamodb)?;
-        let queues_listener = ports.listen(ports.queues_and_secrets)?;
+        let others_listener = ports.listen(ports.others)?;
         let dynamodb_url = ports.url(dynamodb_listener.local_addr()?);
-        let queues_url = ports.url(queues_listener.local_addr()?);
+        let others_url = ports.url(others_listener.local_addr()?);
 
         let dynamodb = Arc::new(DynamoDb::open(&state)?);
         let tables = template.tables().to_vec();
@@ -168,14 +182,15 @@ impl Services {
         })
         .await?;
 
-        let queues = Queues::at(&queues_url);
+        let queues = Queues::at(&others_url);
         let secrets = Secrets::kept_in(&state);
         let (declared, declared_secrets) = (template.queues().to_vec(), template.secrets().to_vec());
-        let inside = queues.clone();
-        let queues_server = Server::start("sqs", queues_listener, async move || {
+        let (inside, mails) = (queues.clone(), mailbox.clone());
+        let others_server = Server::start("sqs", others_listener, async move || {
             inside.make(&declared).await?;
             secrets.make(&declared_secrets).await?;
-            Ok(App::Routes(route::router(inside, secrets)))
+            let routes = route::router(inside, secrets);
+            Ok(App::Routes(routes.merge(emails::router(mails.clone())).merge(mail::page::router(mails))))
         })
         .await?;
 
@@ -185,20 +200,21 @@ impl Services {
                 .map(|queue| (queue.id.clone(), queues.url(&queue.name())))
                 .collect(),
             dynamodb_url,
-            queues_url,
+            others_url,
             environments: BTreeMap::new(),
             binaries: BTreeMap::new(),
             dynamodb,
             queues,
-            _servers: [dynamodb_server, queues_server],
+            mailbox,
+            _servers: [dynamodb_server, others_server],
         };
-        services.resolve_environments(template)?;
+        services.resolve_environments(template, &settings)?;
         Ok(services)
     }
 
-    fn resolve_environments(&mut self, template: &Template) -> Result<(), ServiceError> {
+    fn resolve_environments(&mut self, template: &Template, settings: &Settings) -> Result<(), ServiceError> {
         for function in template.functions() {
-            let mut environment = template.environment(function, &self.queues_url, LOCAL_VALUES)?;
+            let mut environment = template.environment(function, &self.others_url, settings)?;
             environment.extend(self.client_environment());
             self.environments.insert(function.id.clone(), environment);
             self.binaries.entry(function.binary.clone()).or_insert_with(|| function.id.clone());
@@ -210,8 +226,9 @@ impl Services {
     pub fn client_environment(&self) -> BTreeMap<String, String> {
         let values = [
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.as_str()),
-            ("AWS_ENDPOINT_URL_SQS", self.queues_url.as_str()),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.queues_url.as_str()),
+            ("AWS_ENDPOINT_URL_SQS", self.others_url.as_str()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.others_url.as_str()),
+            ("AWS_ENDPOINT_URL_SESV2", self.others_url.as_str()),
             ("AWS_REGION", REGION),
             ("AWS_DEFAULT_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "local"),
@@ -225,14 +242,15 @@ impl Services {
     pub fn endpoint(&self, service: Service) -> &str {
         match service {
             Service::DynamoDb => &self.dynamodb_url,
-            Service::Sqs | Service::SecretsManager => &self.queues_url,
+            Service::Sqs | Service::SecretsManager | Service::Ses => &self.others_url,
         }
     }
 
     /// The environment of a function, by its logical id or its binary: the template's
-    /// variables, resolved, and [`Services::client_environment`]. Functions that declare
-    /// `EGRESS_ALLOW_HTTP` or `EGRESS_ALLOWED_CIDRS` get values that allow this machine,
-    /// unless the parameter behind it was given by hand.
+    /// variables, resolved, and [`Services::client_environment`]. Of those that a function
+    /// declares, `EGRESS_ALLOW_HTTP` and `EGRESS_ALLOWED_CIDRS` allow this machine, and
+    /// `EMAIL_VERIFICATION` and `LINK_URL` are as [`Settings`] say, unless the parameter
+    /// behind it was given by hand. An empty `MAIL_FROM` becomes a made-up sender.
     ///
     /// # Panics
     ///
@@ -281,7 +299,43 @@ impl Services {
         self.dynamodb.sweep(None)
     }
 
+    /// The mails that were sent, the oldest first; of many, the last 500.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.mailbox.all()
+    }
+
+    /// The next mail that this has not handed out before, once it is there. Mails of an
+    /// earlier run are not waited for.
+    ///
+    /// # Panics
+    ///
+    /// If none comes within ten seconds.
+    pub async fn next_mail(&self) -> Mail {
+        match self.mail_within(MAIL_TIMEOUT).await {
+            Some(mail) => mail,
+            None => panic!("no mail was sent within {MAIL_TIMEOUT:?}"),
+        }
+    }
+
+    /// The same with a bound of its own, and nothing instead of a panic.
+    pub async fn mail_within(&self, bound: Duration) -> Option<Mail> {
+        self.mailbox.within(bound).await
+    }
+
     pub(crate) fn queues(&self) -> &Queues {
         &self.queues
     }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}
+
+fn open_mailbox(state: &State) -> Result<Mailbox, ServiceError> {
+    let file = match state {
+        State::Memory => None,
+        State::Directory(path) => Some(path.join("mails.json")),
+    };
+    Mailbox::open(file.clone())
+        .map_err(|source| ServiceError::State { path: file.unwrap_or_default(), source })
 }

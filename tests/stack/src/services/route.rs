@@ -39,7 +39,7 @@ async fn call(State(both): State<Both>, headers: HeaderMap, body: Bytes) -> Resp
     } else if let Some(operation) = target.strip_prefix(secrets::TARGET) {
         both.secrets.answer(operation, &headers, body).await
     } else {
-        let message = "only SQS and Secrets Manager answer here, by `x-amz-target`";
+        let message = "SQS and Secrets Manager answer here, by `x-amz-target`, and SES below /v2";
         (StatusCode::BAD_REQUEST, message).into_response()
     }
 }

@@ -6,9 +6,7 @@
 //! the secret's name on the way in, and put into the answer on the way out.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -26,6 +24,7 @@ use serde_json::{Value, json};
 
 use super::route::answer_json;
 use super::{ServiceError, State};
+use crate::kept;
 use crate::template::{ACCOUNT_ID, REGION, Secret};
 
 /// The prefix of `x-amz-target`.
@@ -153,12 +152,8 @@ impl Secrets {
         let Some(path) = self.file.as_deref() else {
             return Ok(BTreeMap::new());
         };
-        let unusable = |source| ServiceError::State { path: path.clone(), source };
-        match std::fs::read(path) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|error| unusable(error.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(unusable(error)),
-        }
+        let kept = kept::read(path).map_err(|source| ServiceError::State { path: path.clone(), source });
+        Ok(kept?.unwrap_or_default())
     }
 
     async fn write(&self) -> Result<(), ServiceError> {
@@ -171,8 +166,7 @@ impl Secrets {
         for name in names.filter_map(|secret| secret["Name"].as_str()) {
             all.insert(name.to_owned(), self.versions(name).await);
         }
-        let text = serde_json::to_vec_pretty(&all).map_err(std::io::Error::from)?;
-        replace(path, &text).map_err(|source| ServiceError::State { path: path.clone(), source })
+        kept::write(path, &all).map_err(|source| ServiceError::State { path: path.clone(), source })
     }
 
     /// The versions that a label points to. A label without a version is an error inside.
@@ -192,19 +186,6 @@ impl Secrets {
         }
         versions
     }
-}
-
-/// Writes beside the file and renames, so that a crash leaves the old one.
-fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("json.new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 fn arn_prefix() -> String {

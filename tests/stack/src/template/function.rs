@@ -75,6 +75,11 @@ impl Function {
         self.environment.keys().map(String::as_str)
     }
 
+    /// Whether it sends mails: it says where SES is.
+    pub fn sends_mails(&self) -> bool {
+        self.environment.contains_key("AWS_ENDPOINT_URL_SESV2")
+    }
+
     pub(super) fn read(
         id: &str,
         resource: &Value,

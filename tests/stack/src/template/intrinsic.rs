@@ -128,9 +128,18 @@ impl Scope {
         self.resources.contains_key(id)
     }
 
-    /// Whether an expression is a reference to a parameter that was given by hand.
+    /// Whether an expression names a parameter that was given by hand.
     pub(super) fn is_given(&self, expression: &Value) -> bool {
-        expression["Ref"].as_str().is_some_and(|name| self.given.contains(name))
+        let is_named = |text: &String| self.given.iter().any(|name| text.contains(&format!("${{{name}}}")));
+        match expression {
+            Value::Object(entries) => entries.iter().any(|(function, argument)| {
+                let is_given = argument.as_str().is_some_and(|name| self.given.contains(name));
+                (function == "Ref" && is_given) || self.is_given(argument)
+            }),
+            Value::Array(items) => items.iter().any(|item| self.is_given(item)),
+            Value::String(text) => is_named(text),
+            _ => false,
+        }
     }
 
     /// The properties of a resource, resolved.

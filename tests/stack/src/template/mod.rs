@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::services::Settings;
+
 pub use function::{Function, QueueSource, Route, Schedule};
 pub(crate) use intrinsic::Scope;
 pub use resource::{Cors, GlobalIndex, KeyAttribute, Queue, Redrive, Secret, Table};
@@ -213,21 +215,20 @@ impl Template {
     }
 
     /// The environment of a function, as the template gives it, with the queues at
-    /// `queues` (`http://127.0.0.1:9324`). `local` replaces a variable that the
-    /// template declares, unless its parameter was given by hand.
+    /// `queues` (`http://127.0.0.1:9324`) and the variables that this place has other
+    /// values for.
     pub(crate) fn environment(
         &self,
         function: &Function,
         queues: &str,
-        local: &[(&str, &str)],
+        settings: &Settings,
     ) -> Result<BTreeMap<String, String>, TemplateError> {
         let mut environment = BTreeMap::new();
         for (name, expression) in &function.environment {
-            let replaced = local.iter().find(|(local, _)| local == name);
-            if let Some((_, value)) = replaced
+            if let Some(value) = settings.instead(name)
                 && !self.scope.is_given(expression)
             {
-                environment.insert(name.clone(), (*value).to_owned());
+                environment.insert(name.clone(), value);
                 continue;
             }
             let resolved = self
@@ -240,7 +241,8 @@ impl Template {
                     reason: format!("variable `{name}`: {reason}"),
                 })?;
             if let Some(value) = resolved {
-                environment.insert(name.clone(), value);
+                let ours = Settings::if_empty(name).filter(|_| value.is_empty());
+                environment.insert(name.clone(), ours.map_or(value, str::to_owned));
             }
         }
         Ok(environment)

@@ -1,72 +1,13 @@
-//! Functions behind the gateway and behind queues. The tests are the functions: they
-//! ask the Runtime API for invocations, as a binary would.
+//! Functions behind the gateway and behind queues. The tests are the functions.
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 use stack::{Binaries, Options, Stack};
 
+use crate::attached::{Function, client, json_of};
 use crate::fixture;
-
-/// A test that acts as a function.
-struct Function {
-    client: Client,
-    api: String,
-}
-
-/// What the Runtime API handed out.
-struct Invocation {
-    request_id: String,
-    deadline_ms: i64,
-    arn: String,
-    trace_id: String,
-    event: Value,
-}
-
-impl Function {
-    async fn attach(stack: &Stack, name: &str) -> Function {
-        let address = stack.attach(name).await.unwrap();
-        Function { client: client(), api: format!("http://{address}/2018-06-01/runtime") }
-    }
-
-    async fn next(&self) -> Invocation {
-        let response = self.client.get(format!("{}/invocation/next", self.api)).send();
-        let response = response.await.unwrap();
-        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
-        Invocation {
-            request_id: header("lambda-runtime-aws-request-id"),
-            deadline_ms: header("lambda-runtime-deadline-ms").parse().unwrap(),
-            arn: header("lambda-runtime-invoked-function-arn"),
-            trace_id: header("lambda-runtime-trace-id"),
-            event: json_of(response).await,
-        }
-    }
-
-    async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> StatusCode {
-        let request = self.client.post(format!("{}/{path}", self.api)).body(body);
-        request.send().await.unwrap().status()
-    }
-
-    async fn respond(&self, invocation: &Invocation, result: &Value) -> StatusCode {
-        let path = format!("invocation/{}/response", invocation.request_id);
-        self.post(&path, result.to_string()).await
-    }
-
-    async fn fail(&self, invocation: &Invocation) -> StatusCode {
-        let error = json!({ "errorType": "Panic", "errorMessage": "on purpose" });
-        let path = format!("invocation/{}/error", invocation.request_id);
-        self.post(&path, error.to_string()).await
-    }
-}
-
-async fn json_of(response: reqwest::Response) -> Value {
-    serde_json::from_str(&response.text().await.unwrap()).unwrap()
-}
-
-fn client() -> Client {
-    Client::builder().no_proxy().build().unwrap()
-}
 
 /// One batch at a time: the next one comes after what succeeded was deleted.
 async fn attached() -> Stack {

@@ -2,12 +2,17 @@
 //! that asks for its next invocation.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod attached;
 mod command;
 mod functions;
+mod mails;
 mod processes;
 mod receiver;
 mod services;
+mod settings;
+mod source_address;
 mod template;
+mod two_of_each;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +21,11 @@ use stack::{Services, State, Template};
 /// The template that these tests run.
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local/fixture.yaml")
+}
+
+/// A template with two of everything: what sends mails beside what delivers.
+fn fixture_of_two() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local/two_of_each.yaml")
 }
 
 /// Services of their own, in memory.

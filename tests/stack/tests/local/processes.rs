@@ -1,5 +1,6 @@
 //! Functions as processes: `echo.rs` is the binary of each.
 
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -92,6 +93,26 @@ async fn a_killed_instance_is_replaced_by_the_next_invocation() {
     stack.kill_instances("api_keys").await;
     assert_ne!(echoed(&stack).await["pid"], first["pid"]);
     stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn warm_instances_are_taken_in_turn() {
+    let stack = start(echo("warm")).await;
+    stack.warm("Keys", 3).await;
+    let mut pids = Vec::new();
+    for _ in 0..6 {
+        pids.push(echoed(&stack).await["pid"].as_u64().unwrap());
+    }
+    assert_eq!(pids[..3], pids[3..]);
+    let different: BTreeSet<_> = pids.into_iter().collect();
+    assert_eq!(different.len(), 3);
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "`Keys` does not start")]
+async fn what_does_not_start_is_not_waited_for_to_be_warm() {
+    start(script("not-warm", "exit 3")).await.warm("api_keys", 2).await;
 }
 
 #[tokio::test]

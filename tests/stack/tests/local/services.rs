@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, SendMessageBatchRequestEntry};
-use stack::{Service, Services, State, Template};
+use stack::{Service, Services, Settings, State, Template};
 
 use crate::{directory, fixture, services};
 
@@ -21,7 +21,7 @@ macro_rules! client {
     }};
 }
 
-fn dynamodb(services: &Services) -> aws_sdk_dynamodb::Client {
+pub(crate) fn dynamodb(services: &Services) -> aws_sdk_dynamodb::Client {
     client!(aws_sdk_dynamodb, services, Service::DynamoDb)
 }
 
@@ -219,16 +219,16 @@ async fn dropping_the_services_frees_their_ports() {
     let services = services().await;
     let ports = stack::Ports {
         dynamodb: port(services.endpoint(Service::DynamoDb)),
-        queues_and_secrets: port(services.endpoint(Service::Sqs)),
+        others: port(services.endpoint(Service::Sqs)),
         host: None,
     };
     let template = Template::load(fixture()).unwrap();
-    let taken = Services::start_on(&template, State::Memory, ports.clone()).await;
+    let taken = Services::start_on(&template, State::Memory, ports.clone(), Settings::default()).await;
     let error = taken.unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on port {}", ports.dynamodb)), "{error}");
     put(&services, "open connection", 1).await;
     drop(services);
-    Services::start_on(&template, State::Memory, ports).await.unwrap();
+    Services::start_on(&template, State::Memory, ports, Settings::default()).await.unwrap();
 }
 
 fn port(url: &str) -> u16 {

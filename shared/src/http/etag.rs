@@ -1,21 +1,21 @@
-//! `ETag` and `If-Match` (RFC 9110, 8.8.3 and 13.1.1): the version of a webhook, so that two
-//! people do not overwrite each other's changes.
+//! `ETag` and `If-Match` (RFC 9110, 8.8.3 and 13.1.1): the version of a thing, so that two people do not
+//! overwrite each other's changes.
 
 use axum::extract::FromRequestParts;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use shared::problem::{Kind, Problem};
-use shared::webhook::Webhook;
 
-/// The `ETag` of a webhook.
-pub(crate) fn etag(webhook: &Webhook) -> [(header::HeaderName, HeaderValue); 1] {
-    let tag = format!("\"{}\"", webhook.version);
+use crate::problem::{Kind, Problem};
+
+/// The `ETag` of a version.
+pub fn etag(version: u32) -> [(header::HeaderName, HeaderValue); 1] {
+    let tag = format!("\"{version}\"");
     [(header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")))]
 }
 
 /// The versions that a change may be made on.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum IfMatch {
+pub enum IfMatch {
     /// Whatever is there.
     Any,
     /// One of these.
@@ -31,10 +31,10 @@ impl IfMatch {
     }
 
     /// Refuses a change to a version that was not meant. Weak tags never match here.
-    pub(crate) fn check(&self, webhook: &Webhook) -> Result<(), Problem> {
+    pub fn check(&self, version: u32) -> Result<(), Problem> {
         match self {
             Self::Any => Ok(()),
-            Self::Versions(tags) if tags.contains(&format!("\"{}\"", webhook.version)) => Ok(()),
+            Self::Versions(tags) if tags.contains(&format!("\"{version}\"")) => Ok(()),
             Self::Versions(_) => Err(Problem::of(Kind::PreconditionFailed)),
         }
     }

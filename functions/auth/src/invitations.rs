@@ -1,0 +1,3 @@
+//! `/auth/invitations/*`: for those who have an account.
+
+pub(crate) mod accept;

@@ -1,0 +1,19 @@
+//! The Lambda function `organizations`: a wire between the runtime and the router.
+
+use organizations::{Dns, Organizations};
+use shared::boot::{self, boot};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    boot::logs();
+    boot::explain(run().await)
+}
+
+async fn run() -> Result<(), lambda_http::Error> {
+    let boot = boot("organizations").await?;
+    let dns = boot.settings.dns_resolver()?.map_or_else(Dns::system, Dns::at)?;
+    let extra_modules = boot.settings.extra_modules()?.into_iter().collect();
+    let (limiter, mail) = (boot.limits()?, boot.mail()?);
+    boot::serve(organizations::router(Organizations { core: boot.core, limiter, mail, dns, extra_modules }))
+        .await
+}

@@ -1,0 +1,51 @@
+//! `DELETE /api/organizations/{id}/members/{user_id}` takes a member out, or refuses somebody who asks to
+//! join. Everybody may leave; the last owner cannot.
+
+use axum::extract::State;
+use http::StatusCode;
+use shared::audit::{Action, Origin};
+use shared::context::Core;
+use shared::http::{Operation, PathPair};
+use shared::id::{OrgId, UserId};
+use shared::organization::RoleChange;
+use shared::problem::{Kind, Problem};
+use shared::table::Cancelled;
+
+use super::update::{may_grant, refused};
+use crate::own::Own;
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("removeMember", "Take a member out, leave, or refuse who asks to join")
+        .answers_empty(204, "They are no member. Their access ends within five seconds.")
+        .fails(&[Kind::InsufficientRole, Kind::LastOwner, Kind::Conflict])
+}
+
+pub(crate) async fn handler(
+    State(core): State<Core>,
+    own: Own,
+    origin: Origin,
+    PathPair(_, user): PathPair<OrgId, UserId>,
+) -> Result<StatusCode, Problem> {
+    let (table, now, org) = (&core.table, core.clock.now(), own.org);
+    let Some(member) = table.membership(org, user).await? else {
+        refuse(&core, &own, &origin, user).await?;
+        return Ok(StatusCode::NO_CONTENT);
+    };
+    if own.caller.user() != user {
+        may_grant(&own, member.role)?;
+    }
+    let entry = own.entry(&origin, Action::MemberRemoved, now).on(user);
+    let change = RoleChange { org, user, from: member.role, to: None };
+    let written = table.commit_audited(org, &[entry], || table.transaction().change_member(change)).await?;
+    written.map_err(|cancelled| refused(&cancelled))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn refuse(core: &Core, own: &Own, origin: &Origin, user: UserId) -> Result<(), Problem> {
+    let (table, now) = (&core.table, core.clock.now());
+    let entry = own.entry(origin, Action::MemberRefused, now).on(user);
+    let written = table
+        .commit_audited(own.org, &[entry], || table.transaction().delete_join_request(own.org, user))
+        .await?;
+    written.map_err(|Cancelled(_)| Problem::not_found())
+}

@@ -1,0 +1,56 @@
+//! `DELETE /api/organizations/{id}` deletes the organisation. One write does it: members' sessions, keys,
+//! invitations and webhooks all ask for the organisation, and there is none. What is left of webhooks,
+//! memberships and domains is cleaned up after it.
+
+use axum::extract::State;
+use http::StatusCode;
+use shared::audit::{Action, Origin};
+use shared::context::Core;
+use shared::domain::DomainStatus;
+use shared::http::Operation;
+use shared::id::OrgId;
+use shared::problem::Problem;
+use shared::table::{Cancelled, StoreError};
+
+use crate::own::Own;
+
+pub(crate) fn operation() -> Operation {
+    Operation::new("deleteOrganization", "Delete the organisation")
+        .answers_empty(204, "It is gone, and with it its keys, invitations and webhooks.")
+}
+
+pub(crate) async fn handler(
+    State(core): State<Core>,
+    own: Own,
+    origin: Origin,
+) -> Result<StatusCode, Problem> {
+    let (table, now) = (&core.table, core.clock.now());
+    let entry = own.entry(&origin, Action::OrganizationDeleted, now).on(own.org);
+    let written = table
+        .commit_audited(own.org, &[entry], || table.transaction().delete_organization(own.org, now))
+        .await?;
+    written.map_err(|Cancelled(_)| Problem::not_found())?;
+    if let Err(error) = clean_up(&core, own.org).await {
+        tracing::warn!(error = %error, "what is left of a deleted organisation stays for now");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Nothing of this lets anybody in any more. Deliveries that wait are skipped once their webhook is gone, and
+/// a domain that stayed could not be proved by another.
+async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
+    let table = &core.table;
+    for webhook in table.all_webhooks(org).await? {
+        table.delete_webhook(org, webhook.id).await?;
+    }
+    for domain in table.domains(org).await? {
+        let verified = domain.status != DomainStatus::Pending;
+        let gone = table.transaction().delete_domain(&domain, verified)?.commit().await?;
+        // Refused when somebody gave it up meanwhile.
+        let _ = gone;
+    }
+    for member in table.all_members(org).await? {
+        table.forget_membership(org, member.user).await?;
+    }
+    Ok(())
+}

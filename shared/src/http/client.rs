@@ -1,0 +1,82 @@
+//! Where a request comes from: what API Gateway says of it, never what the caller says.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use axum::extract::{FromRequestParts, Request};
+use http::request::Parts;
+use lambda_http::request::RequestContext;
+
+/// The address that a call comes from: `requestContext.http.sourceIp`. Headers such as
+/// `X-Forwarded-For` are the caller's to write and are not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// From the text that the gateway gives. What is no address counts as one nobody has: whoever
+    /// comes without one shares the limits of all who do.
+    pub fn parse(text: &str) -> Self {
+        let address = text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Self(address.to_canonical())
+    }
+
+    fn of(context: Option<&RequestContext>) -> Self {
+        match context {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                Self::parse(context.http.source_ip.as_deref().unwrap_or_default())
+            }
+            _ => Self::parse(""),
+        }
+    }
+
+    /// What limits count by: the address or, for IPv6, its first 64 bits, which one customer of a
+    /// provider has whole.
+    pub fn subject(&self) -> String {
+        match self.0 {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts.extensions.get::<RequestContext>()))
+    }
+}
+
+/// The same of a whole request.
+pub fn client_address(request: &Request) -> ClientAddress {
+    ClientAddress::of(request.extensions().get::<RequestContext>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_by_address_or_by_the_first_half_of_one() {
+        for (text, subject) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+            ("", "0.0.0.0"),
+            ("203.0.113.7, 198.51.100.1", "0.0.0.0"),
+            ("example.com", "0.0.0.0"),
+        ] {
+            assert_eq!(ClientAddress::parse(text).subject(), subject, "{text}");
+        }
+    }
+}
