@@ -3,6 +3,7 @@
 
 mod accounts;
 mod documents;
+mod matrix;
 mod membership;
 mod routes;
 mod security;

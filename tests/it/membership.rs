@@ -273,3 +273,45 @@ async fn the_audit_log_is_a_whole_chain_however_many_write_at_once() {
     assert_eq!(page["data"][0]["actor"], ada.user.as_str());
     assert!(page["next_cursor"].is_string());
 }
+
+#[tokio::test]
+async fn whoever_asks_to_join_is_listed_and_let_in() {
+    let app = App::verifying().await;
+    let ada = verified(&app, "ada@acme.example").await;
+    let path = format!("/api/organizations/{}", ada.org);
+    let made = app.post(&format!("{path}/domains"), &ada.token, &json!({ "domain": "acme.example" }));
+    let made = made.send().await.expect(201);
+    app.names.add_txt(made["record_name"].as_str().unwrap(), made["record_value"].as_str().unwrap());
+    let verify = app.post(&format!("{path}/domains/acme.example/verify"), &ada.token, &json!({}));
+    verify.send().await.expect(200);
+    let body = json!({ "email": "bob@acme.example", "password": PASSWORD, "join": true });
+    app.call(Method::POST, "/auth/register").json(&body).send().await.expect(202);
+    let token = token(&app.deliver_mails().await[0]);
+    let verify = app.call(Method::POST, "/auth/email/verify").json(&json!({ "token": token }));
+    verify.send().await.expect(200);
+    let asks =
+        app.get(&format!("{path}/members?requested=true&limit=5"), &ada.token).send().await.expect(200);
+    let bob = asks["data"][0]["user_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        asks,
+        json!({
+            "data": [{
+                "user_id": bob,
+                "email": "bob@acme.example",
+                "name": null,
+                "role": null,
+                "since": "2026-01-01T00:00:00.000Z",
+            }],
+            "next_cursor": null,
+        })
+    );
+    assert_eq!(change(&app, &ada, &bob, "member").await.expect(200)["role"], "member");
+    assert_eq!(
+        change(&app, &ada, "usr_01kdvdna000w3ge1r70w3ge1r7", "member").await.problem(404),
+        "not_found"
+    );
+    let asks = app.get(&format!("{path}/members?requested=true"), &ada.token).send().await.expect(200);
+    assert_eq!(asks, json!({ "data": [], "next_cursor": null }));
+    let odd = app.get(&format!("{path}/members?requested=yes"), &ada.token).send().await;
+    assert_eq!(odd.problem(400), "invalid_request");
+}

@@ -48,6 +48,13 @@ impl PageQuery {
     const LIMIT_DEFAULT: u16 = 20;
     const LIMIT_MAX: u16 = 100;
 
+    /// The page, and whether the query has `flag=true` beside it.
+    pub fn parse_with(query: &str, flag: &str) -> Result<(Self, bool), Problem> {
+        let given = format!("{flag}=true");
+        let (flags, rest): (Vec<_>, Vec<_>) = query.split('&').partition(|part| *part == given);
+        Ok((Self::parse(&rest.join("&"))?, !flags.is_empty()))
+    }
+
     fn parse(query: &str) -> Result<Self, Problem> {
         let bad = |why: String| Problem::because(Kind::InvalidRequest, why);
         let mut page = Self { limit: Self::LIMIT_DEFAULT, cursor: None };

@@ -263,6 +263,17 @@ impl App {
         update.expression_attribute_names("#attribute", attribute).send().await.unwrap();
     }
 
+    /// Suspends an organisation, as an operator does.
+    pub async fn suspend(&self, org: &str) {
+        let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
+        let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let update = client.update_item().table_name(self.services.table_name("Table"));
+        let update = update.key("pk", text(org)).key("sk", text("self"));
+        let update = update.update_expression("SET #status = :suspended");
+        let update = update.expression_attribute_names("#status", "status");
+        update.expression_attribute_values(":suspended", text("suspended")).send().await.unwrap();
+    }
+
     /// The queue refuses the next `calls`.
     pub fn queue_is_down_for(&self, calls: usize) {
         self.queue.is_down_for(calls);

@@ -2,14 +2,14 @@
 //! with `?requested=true`, those who ask to join.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::http::{Cursors, Operation, Page, PageQuery};
-use shared::id::UserId;
+use shared::id::{OrgId, UserId};
 use shared::name::Name;
 use shared::problem::Problem;
 use shared::scope::Role;
@@ -50,18 +50,26 @@ impl View {
 
 pub(crate) fn operation() -> Operation {
     let example = json!({ "data": [View::example()], "next_cursor": null });
-    Operation::new("listMembers", "List the members").paged().answers::<Page<View>>(200, "A page", example)
+    Operation::new("listMembers", "List the members, or those who ask to be")
+        .paged()
+        .flag("requested", "Whether to list those who ask to join instead.")
+        .answers::<Page<View>>(200, "A page", example)
 }
 
 pub(crate) async fn handler(
     State(core): State<Core>,
     own: Own,
-    query: PageQuery,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<Page<View>>, Problem> {
+    let (query, requested) = PageQuery::parse_with(query.as_deref().unwrap_or_default(), "requested")?;
+    if requested { requests(&core, own.org, query).await } else { members(&core, own.org, query).await }
+}
+
+async fn members(core: &Core, org: OrgId, query: PageQuery) -> Result<Json<Page<View>>, Problem> {
     let ring = core.keys.ring().await;
-    let cursors = Cursors::of(&ring, format_args!("members {}", own.org));
+    let cursors = Cursors::of(&ring, format_args!("members {org}"));
     let after = cursors.open(query.cursor.as_deref())?;
-    let found = core.table.members(own.org, after, query.limit + 1).await?;
+    let found = core.table.members(org, after, query.limit + 1).await?;
     let ids: Vec<_> = found.iter().map(|member| member.user).collect();
     let mut users = core.table.users(&ids).await?.into_iter();
     Ok(Json(Page::cut(
@@ -70,5 +78,21 @@ pub(crate) async fn handler(
         &cursors,
         |member| member.user,
         |member| View::new(users.next().flatten(), member.user, Some(member.role), member.joined_at),
+    )))
+}
+
+async fn requests(core: &Core, org: OrgId, query: PageQuery) -> Result<Json<Page<View>>, Problem> {
+    let ring = core.keys.ring().await;
+    let cursors = Cursors::of(&ring, format_args!("join-requests {org}"));
+    let after = cursors.open(query.cursor.as_deref())?;
+    let found = core.table.join_requests(org, after, query.limit + 1).await?;
+    let ids: Vec<_> = found.iter().map(|request| request.user).collect();
+    let mut users = core.table.users(&ids).await?.into_iter();
+    Ok(Json(Page::cut(
+        found,
+        query.limit,
+        &cursors,
+        |request| request.user,
+        |request| View::new(users.next().flatten(), request.user, None, request.requested_at),
     )))
 }
