@@ -11,6 +11,8 @@ use http::request::Parts;
 
 pub use identify::{Identity, Refused, identify};
 
+use crate::audit::{Action, Actor, Entry, Origin};
+use crate::clock::Timestamp;
 use crate::http::Access;
 use crate::id::{ApiKeyId, OrgId, SessionId, UserId};
 use crate::organization::OrganizationStatus;
@@ -62,12 +64,17 @@ impl Principal {
         }
     }
 
-    /// Names the caller in logs.
-    pub fn actor(&self) -> String {
+    /// Who the caller is in the audit log.
+    pub fn actor(&self) -> Actor {
         match self {
-            Self::Session { user, .. } => user.to_string(),
-            Self::ApiKey { key, .. } => key.to_string(),
+            Self::Session { user, .. } => Actor::User(*user),
+            Self::ApiKey { key, .. } => Actor::ApiKey(*key),
         }
+    }
+
+    /// A record of something that the caller does by the request that came from `origin`.
+    pub fn entry(&self, origin: &Origin, action: Action, now: Timestamp) -> Entry {
+        origin.entry(action, self.actor(), now)
     }
 
     /// The person behind the caller: who is signed in, or who made the key.

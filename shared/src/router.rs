@@ -51,7 +51,8 @@ async fn authorize(
         Identity::Principal(principal) => {
             let user = principal.user().to_string();
             let own = names.iter().any(|(name, value)| name == "user_id" && value == user);
-            let caller = Caller { principal: principal.actor(), organization: Some(principal.org()) };
+            let caller =
+                Caller { principal: principal.actor().to_string(), organization: Some(principal.org()) };
             (caller, principal.allow(access, own))
         }
         Identity::Alone(person) => {

@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use shared::api_key::{ApiKey, StoredKey};
+use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFields, IdempotencyKey, Json, NoStore, Operation, created};
-use shared::id::{ApiKeyId, OrgId};
-use shared::idempotency::{Claim, Created, Record};
+use shared::id::ApiKeyId;
+use shared::idempotency::{Claim, Created, Creation};
 use shared::name::{Metadata, Name};
 use shared::principal::{Person, Principal};
 use shared::problem::{FieldProblem, Kind, Problem, Violation};
@@ -22,6 +23,7 @@ use shared::token::{Environment, KeyToken};
 use crate::view::View;
 
 const ROUTE: &str = "POST /api/api-keys";
+const NOT_HELD: &str = "scope_not_held";
 
 #[derive(JsonSchema)]
 #[schemars(rename = "CreateApiKey")]
@@ -80,11 +82,18 @@ enum Error {
     #[error("lies in the past")]
     Expired,
     #[error("the `Idempotency-Key` stands for an earlier request")]
-    Before(Record, Claim),
+    Before(Problem),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Error {
+    /// Whether somebody tried to give what they do not have.
+    fn is_about_authority(&self) -> bool {
+        matches!(self, Self::Scopes(errors) if errors.iter().any(|error| error.code == NOT_HELD))
+    }
 }
 
 impl From<Error> for Problem {
@@ -92,7 +101,7 @@ impl From<Error> for Problem {
         match error {
             Error::Scopes(errors) => Self::fields(errors),
             Error::Expired => Self::field("/expires_at", Violation::new("out_of_range", error.to_string())),
-            Error::Before(record, claim) => record.secret_was_shown(&claim),
+            Error::Before(problem) => problem,
             Error::Entropy(source) => source.into(),
             Error::Store(source) => source.into(),
         }
@@ -103,11 +112,12 @@ pub(crate) async fn handler(
     State(core): State<Core>,
     _: Person,
     caller: Principal,
+    origin: Origin,
     idempotency: Option<IdempotencyKey>,
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
-    let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
-    let (key, text) = create(&core, &caller, request, claim).await?;
+    let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
+    let (key, text) = create(&core, &caller, &origin, request, claim).await?;
     let view = View::new(key, core.clock.now());
     Ok(NoStore(created(Answer { key: text, view })).into_response())
 }
@@ -115,12 +125,21 @@ pub(crate) async fn handler(
 async fn create(
     core: &Core,
     caller: &Principal,
+    origin: &Origin,
     request: Request,
     claim: Option<Claim>,
 ) -> Result<(ApiKey, String), Error> {
     let now = core.clock.now();
+    let scopes: Vec<_> = request.scopes.iter().map(|scope| scope.as_str()).collect();
+    let entry = caller.entry(origin, Action::ApiKeyCreated, now).with("scopes", scopes.join(" "));
     if let Err(refused) = check(caller, &request, now) {
-        return Err(before(core, caller.org(), claim, now).await?.unwrap_or(refused));
+        if let Some(before) = before(core, claim, now).await? {
+            return Err(before);
+        }
+        if refused.is_about_authority() {
+            core.table.append_audit(caller.org(), &entry.failed()).await?;
+        }
+        return Err(refused);
     }
     let id = ApiKeyId::new(now, &core.entropy)?;
     let environment = request.environment.unwrap_or(Environment::Live);
@@ -139,22 +158,22 @@ async fn create(
         metadata: request.metadata.unwrap_or_default(),
     };
     let stored = StoredKey { digest: token.digest(), key };
-    match (core.table.create_api_key(&stored, claim.as_ref(), now).await?, claim) {
-        (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
+    let entry = entry.on(id);
+    let (org, made) = (caller.org(), id.to_string());
+    let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
+    let table = &core.table;
+    match (table.create_once(&creation, || table.transaction().put_api_key(&stored)).await?, claim) {
+        (Created::Before(record), Some(claim)) => Err(Error::Before(record.secret_was_shown(&claim))),
+        (Created::Refused(_), _) => Err(StoreError::Contended.into()),
         (Created::Before(_) | Created::Now, _) => Ok((stored.key, token.reveal_once())),
     }
 }
 
 /// A repetition of a request that has made its key gets that one's answer, whatever else holds by now.
-async fn before(
-    core: &Core,
-    org: OrgId,
-    claim: Option<Claim>,
-    now: Timestamp,
-) -> Result<Option<Error>, StoreError> {
+async fn before(core: &Core, claim: Option<Claim>, now: Timestamp) -> Result<Option<Error>, StoreError> {
     let Some(claim) = claim else { return Ok(None) };
-    let record = core.table.claimed(org, &claim, now).await?;
-    Ok(record.map(|record| Error::Before(record, claim)))
+    let record = core.table.claimed(&claim, now).await?;
+    Ok(record.map(|record| Error::Before(record.secret_was_shown(&claim))))
 }
 
 fn check(caller: &Principal, request: &Request, now: Timestamp) -> Result<(), Error> {
@@ -178,7 +197,7 @@ fn check_scopes(caller: &Principal, scopes: &[Scope]) -> Result<(), Error> {
         } else {
             continue;
         };
-        errors.push(FieldProblem { pointer: format!("/scopes/{place}"), code: "scope_not_held", detail });
+        errors.push(FieldProblem { pointer: format!("/scopes/{place}"), code: NOT_HELD, detail });
     }
     if errors.is_empty() { Ok(()) } else { Err(Error::Scopes(errors)) }
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use shared::audit::{Action, Origin};
 use shared::context::Core;
 use shared::http::{Operation, PathId};
 use shared::id::ApiKeyId;
@@ -16,8 +17,12 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(core): State<Core>,
     caller: Principal,
+    origin: Origin,
     PathId(id): PathId<ApiKeyId>,
 ) -> Result<StatusCode, Problem> {
-    let revoked = core.table.revoke_api_key(caller.org(), id, core.clock.now()).await?;
-    if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let entry = caller.entry(&origin, Action::ApiKeyRevoked, now).on(id);
+    let revoked =
+        table.commit_audited(org, &[entry], || table.transaction().revoke_api_key(org, id, now)).await?;
+    if revoked.is_ok() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }

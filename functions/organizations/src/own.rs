@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use shared::audit::{Action, Actor, Entry, Origin};
+use shared::audit::{Action, Entry, Origin};
 use shared::clock::Timestamp;
 use shared::http::PathId;
 use shared::id::OrgId;
@@ -28,10 +28,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Own {
 impl Own {
     /// A record of what the caller does.
     pub(crate) fn entry(&self, origin: &Origin, action: Action, now: Timestamp) -> Entry {
-        let actor = match &self.caller {
-            Principal::Session { user, .. } => Actor::User(*user),
-            Principal::ApiKey { key, .. } => Actor::ApiKey(*key),
-        };
-        origin.entry(action, actor, now)
+        self.caller.entry(origin, action, now)
     }
 }

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::model::ApiKey;
 use crate::clock::{Timestamp, millis};
 use crate::id::{ApiKeyId, OrgId, UserId};
-use crate::idempotency::{Claim, Created};
 use crate::name::{Metadata, Name};
 use crate::scope::Scopes;
-use crate::table::{StoreError, Table, keys, number};
+use crate::table::{StoreError, Table, Transaction, keys, number};
 use crate::token::{Environment, KeyDigest};
 
 /// A key and what its text is compared with.
@@ -133,33 +132,31 @@ impl Table {
         let items: Vec<ApiKeyItem> = self.page(&keys::api_keys_of(org), after.as_ref(), limit).await?;
         Ok(items.into_iter().map(Into::into).collect())
     }
+}
 
-    /// P7, P8 and P11: a new key, once per `Idempotency-Key`.
-    pub async fn create_api_key(
-        &self,
-        stored: &StoredKey,
-        claim: Option<&Claim>,
-        now: Timestamp,
-    ) -> Result<Created, StoreError> {
+impl Transaction<'_> {
+    /// P7 and P8: a new key (2 writes).
+    pub fn put_api_key(self, stored: &StoredKey) -> Result<Self, StoreError> {
         let StoredKey { key, digest } = stored;
-        let transaction = self
-            .transaction()
-            .put_new(&keys::api_key(key.id), &ApiKeyItem::new(key, Some(digest.clone())), None)?
-            .put_new(&keys::api_key_of(key.org, key.id), &ApiKeyItem::new(key, None), None)?;
-        self.create_once(transaction, key.org, claim, &key.id.to_string(), now).await
+        self.put_new(&keys::api_key(key.id), &ApiKeyItem::new(key, Some(digest.clone())), None)?.put_new(
+            &keys::api_key_of(key.org, key.id),
+            &ApiKeyItem::new(key, None),
+            None,
+        )
     }
 
-    /// P7 and P8: from now on the key is not accepted. `false` when it is not there or was revoked before.
-    pub async fn revoke_api_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+    /// P7 and P8: from now on the key is not accepted (2 writes). Refused when it is not there or was
+    /// revoked before.
+    pub fn revoke_api_key(self, org: OrgId, id: ApiKeyId, now: Timestamp) -> Result<Self, StoreError> {
         let change = "SET revoked_at = :now";
         let unrevoked = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
         let values = HashMap::from([(":now".to_owned(), number(now.millis()))]);
-        let done = self
-            .transaction()
-            .update(&keys::api_key_of(org, id), change, unrevoked, &[], values.clone())?
-            .update(&keys::api_key(id), change, unrevoked, &[], values)?
-            .commit()
-            .await?;
-        Ok(done.is_ok())
+        self.update(&keys::api_key_of(org, id), change, unrevoked, &[], values.clone())?.update(
+            &keys::api_key(id),
+            change,
+            unrevoked,
+            &[],
+            values,
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! What a record of the audit log says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -129,10 +130,17 @@ pub enum Actor {
 
 impl Actor {
     fn id(self) -> Option<String> {
+        (self != Self::Nobody).then(|| self.to_string())
+    }
+}
+
+/// The identifier of a person or a key.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(user) => Some(user.to_string()),
-            Self::ApiKey(key) => Some(key.to_string()),
-            Self::Nobody => None,
+            Self::User(user) => user.fmt(f),
+            Self::ApiKey(key) => key.fmt(f),
+            Self::Nobody => f.write_str("nobody"),
         }
     }
 }

@@ -16,7 +16,7 @@
 //! | P8 | API key, by organisation, without it | `org` | `key` |
 //! | P9 | webhook | `org` | `whk` |
 //! | P10 | event | `org#<day>` | `evt` |
-//! | P11 | idempotency record | `org#idempotency#<sha256>` | `self` |
+//! | P11 | idempotency record | `org#idempotency#<sha256>`, `usr#idempotency#<sha256>` | `self` |
 //! | P12 | delivery | `org#whk` | `evt` |
 //! | P13 | failed attempt | `org#whk#attempts` | `evt#<number>` |
 //! | P14 | second factor | `usr` | `factor` |
@@ -146,6 +146,11 @@ pub fn event(org: OrgId, event: EventId) -> Key {
 /// P11: what a request with an `Idempotency-Key` did.
 pub fn idempotency(org: OrgId, digest: &str) -> Key {
     Key::new(format_args!("{org}#idempotency#{digest}"), SELF)
+}
+
+/// P11: what a person's request did that is within no organisation.
+pub fn idempotency_of_person(user: UserId, digest: &str) -> Key {
+    Key::new(format_args!("{user}#idempotency#{digest}"), SELF)
 }
 
 /// P12: a delivery.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::model::{Disabled, EventPattern, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
-use crate::idempotency::{Claim, Created};
 use crate::name::{Description, Metadata};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
 
@@ -109,31 +108,23 @@ impl Table {
         Ok(items.into_iter().map(Into::into).collect())
     }
 
-    /// P9 and P11: a new webhook, once per `Idempotency-Key`.
-    pub async fn create_webhook(
-        &self,
-        webhook: &Webhook,
-        claim: Option<&Claim>,
-        now: Timestamp,
-    ) -> Result<Created, StoreError> {
-        let key = keys::webhook(webhook.org, webhook.id);
-        let transaction = self.transaction().put_new(&key, &WebhookItem::from(webhook), None)?;
-        self.create_once(transaction, webhook.org, claim, &webhook.id.to_string(), now).await
-    }
-
-    /// P9: writes a changed webhook if the table still has the version it was made from. `false`
-    /// when it was changed or deleted meanwhile.
-    pub async fn update_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
-        Ok(self.transaction().update_webhook(webhook)?.commit().await?.is_ok())
-    }
-
     /// P9: deletes a webhook; `false` when there is none.
     pub async fn delete_webhook(&self, org: OrgId, id: WebhookId) -> Result<bool, StoreError> {
-        Ok(self.transaction().delete(&keys::webhook(org, id))?.commit().await?.is_ok())
+        Ok(self.transaction().delete_webhook(org, id)?.commit().await?.is_ok())
     }
 }
 
 impl Transaction<'_> {
+    /// P9: a new webhook (1 write).
+    pub fn put_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
+        self.put_new(&keys::webhook(webhook.org, webhook.id), &WebhookItem::from(webhook), None)
+    }
+
+    /// P9: takes a webhook away (1 write); refused when there is none.
+    pub fn delete_webhook(self, org: OrgId, id: WebhookId) -> Result<Self, StoreError> {
+        self.delete(&keys::webhook(org, id))
+    }
+
     /// P9: a changed webhook, whose version counts up. The change was made from the one before.
     pub fn update_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
         let from = HashMap::from([(":from".to_owned(), number(webhook.version.saturating_sub(1)))]);

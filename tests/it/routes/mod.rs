@@ -4,6 +4,7 @@ mod api_keys;
 mod auth;
 mod deliveries;
 mod events;
+mod organizations;
 mod webhooks;
 
 use http::{HeaderMap, StatusCode};

@@ -9,8 +9,6 @@
 //! 3. the tasks, to SQS;
 //! 4. the record is closed; 202.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -23,7 +21,7 @@ use shared::entropy::NoEntropy;
 use shared::event::Event;
 use shared::http::{Fields, FromFields, IdempotencyKey, Json, Operation};
 use shared::id::{DeliveryId, EventId, OrgId};
-use shared::idempotency::{Claim, Record};
+use shared::idempotency::{Claim, Progress, Record};
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::{DeliveryTask, Queue, QueueError};
@@ -33,8 +31,6 @@ use shared::webhook::EventType;
 use crate::Webhooks;
 
 const ROUTE: &str = "POST /api/events";
-/// How long nobody else goes on with a publish that is running: longer than the function can.
-const RUNNING: Duration = Duration::from_secs(15);
 
 #[derive(JsonSchema)]
 #[schemars(rename = "PublishEvent")]
@@ -145,7 +141,10 @@ pub(crate) async fn handler(
     let key = header.or_else(|| request.id.clone());
     let event = match key {
         None => publish(&state, caller.org(), new_id(&state)?, &request).await?,
-        Some(key) => publish_once(&state, caller.org(), &Claim::new(&key, ROUTE, digest), &request).await?,
+        Some(key) => {
+            publish_once(&state, caller.org(), &Claim::new(caller.org(), &key, ROUTE, digest), &request)
+                .await?
+        }
     };
     Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
 }
@@ -162,7 +161,7 @@ async fn publish_once(
     request: &Request,
 ) -> Result<Event, Error> {
     let table = &state.core.table;
-    let (id, until) = match open(state, org, claim).await? {
+    let (id, until) = match open(state, claim).await? {
         Opened::GoOn(id, until) => (id, until),
         Opened::Done(id) => {
             let event = table.event(org, id, state.core.clock.now()).await?;
@@ -173,8 +172,8 @@ async fn publish_once(
     // The record only saves a repetition from waiting or from sending twice: what it says is not
     // worth failing for.
     let noted = match &published {
-        Ok(_) => table.finish_claim(org, claim).await,
-        Err(_) => table.release_claim(org, claim, until).await,
+        Ok(_) => table.finish_claim(claim).await,
+        Err(_) => table.release_claim(claim, until).await,
     };
     if let Err(error) = noted {
         tracing::warn!(%error, event = %id, "an idempotency record stays open");
@@ -190,22 +189,23 @@ enum Opened {
 }
 
 /// Step 1.
-async fn open(state: &Webhooks, org: OrgId, claim: &Claim) -> Result<Opened, Error> {
+async fn open(state: &Webhooks, claim: &Claim) -> Result<Opened, Error> {
     let table = &state.core.table;
     let (id, now) = (new_id(state)?, state.core.clock.now());
-    let until = now.plus(RUNNING);
-    let record = match table.open_claim(org, claim, &id.to_string(), now, until).await? {
+    let until = now.plus(Record::RUNNING);
+    let record = match table.open_claim(claim, &id.to_string(), now, until).await? {
         Ok(()) => return Ok(Opened::GoOn(id, until)),
         Err(record) => record,
     };
     record.check(claim).map_err(Error::Key)?;
-    let Record { made, running_until, .. } = record;
-    let id: EventId = made.parse().map_err(|_| Error::NoEvent(made))?;
-    match running_until {
-        None => Ok(Opened::Done(id)),
-        Some(end) if now < end => Err(Error::Running { seconds: end.since(now).as_secs() + 1 }),
-        Some(end) if table.take_over_claim(org, claim, end, until).await? => Ok(Opened::GoOn(id, until)),
-        Some(_) => Err(Error::Running { seconds: 1 }),
+    let id: EventId = record.made.parse().map_err(|_| Error::NoEvent(record.made.clone()))?;
+    match record.progress(now) {
+        Progress::Done => Ok(Opened::Done(id)),
+        Progress::Running { seconds } => Err(Error::Running { seconds }),
+        Progress::Stopped(end) if table.take_over_claim(claim, end, until).await? => {
+            Ok(Opened::GoOn(id, until))
+        }
+        Progress::Stopped(_) => Err(Error::Running { seconds: 1 }),
     }
 }
 

@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use shared::address::TargetUrl;
+use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created, etag};
-use shared::id::{OrgId, WebhookId};
-use shared::idempotency::{Claim, Created, Record};
+use shared::id::WebhookId;
+use shared::idempotency::{Claim, Created, Creation};
 use shared::name::{Description, Metadata};
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
@@ -104,7 +105,7 @@ enum Error {
     #[error("an organisation has at most {WEBHOOKS_MAX} webhooks")]
     TooMany,
     #[error("the `Idempotency-Key` stands for an earlier request")]
-    Before(Record, Claim),
+    Before(Problem),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
@@ -115,7 +116,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::TooMany => Self::because(Kind::LimitReached, error),
-            Error::Before(record, claim) => record.secret_was_shown(&claim),
+            Error::Before(problem) => problem,
             Error::Entropy(source) => source.into(),
             Error::Store(source) => source.into(),
         }
@@ -125,11 +126,12 @@ impl From<Error> for Problem {
 pub(crate) async fn handler(
     State(state): State<Webhooks>,
     caller: Principal,
+    origin: Origin,
     idempotency: Option<IdempotencyKey>,
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
-    let claim = idempotency.map(|key| Claim::new(&key, ROUTE, digest));
-    let (webhook, secret) = create(&state, caller.org(), request, claim).await?;
+    let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
+    let (webhook, secret) = create(&state, &caller, &origin, request, claim).await?;
     let tag = etag(webhook.version);
     let answer = Answer { secret: secret.reveal_once(), view: webhook.into() };
     Ok(NoStore((tag, created(answer))).into_response())
@@ -137,15 +139,16 @@ pub(crate) async fn handler(
 
 async fn create(
     state: &Webhooks,
-    org: OrgId,
+    caller: &Principal,
+    origin: &Origin,
     request: Request,
     claim: Option<Claim>,
 ) -> Result<(Webhook, SigningSecret), Error> {
-    let Webhooks { core, .. } = state;
+    let (Webhooks { core, .. }, org) = (state, caller.org());
     // Two at once can both be the last one: the bound holds to within the number of them.
     let now = core.clock.now();
     if core.table.all_webhooks(org).await?.len() >= WEBHOOKS_MAX {
-        return Err(before(core, org, claim, now).await?.unwrap_or(Error::TooMany));
+        return Err(before(core, claim, now).await?.unwrap_or(Error::TooMany));
     }
     let id = WebhookId::new(now, &core.entropy)?;
     let secret = match request.secret {
@@ -167,20 +170,20 @@ async fn create(
         updated_at: now,
         version: 1,
     };
-    match (core.table.create_webhook(&webhook, claim.as_ref(), now).await?, claim) {
-        (Created::Before(record), Some(claim)) => Err(Error::Before(record, claim)),
+    let entry = caller.entry(origin, Action::WebhookCreated, now).on(id);
+    let made = id.to_string();
+    let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
+    let table = &core.table;
+    match (table.create_once(&creation, || table.transaction().put_webhook(&webhook)).await?, claim) {
+        (Created::Before(record), Some(claim)) => Err(Error::Before(record.secret_was_shown(&claim))),
+        (Created::Refused(_), _) => Err(StoreError::Contended.into()),
         (Created::Before(_) | Created::Now, _) => Ok((webhook, secret)),
     }
 }
 
 /// A repetition of a request that has made its webhook gets that one's answer, whatever else holds by now.
-async fn before(
-    core: &Core,
-    org: OrgId,
-    claim: Option<Claim>,
-    now: Timestamp,
-) -> Result<Option<Error>, StoreError> {
+async fn before(core: &Core, claim: Option<Claim>, now: Timestamp) -> Result<Option<Error>, StoreError> {
     let Some(claim) = claim else { return Ok(None) };
-    let record = core.table.claimed(org, &claim, now).await?;
-    Ok(record.map(|record| Error::Before(record, claim)))
+    let record = core.table.claimed(&claim, now).await?;
+    Ok(record.map(|record| Error::Before(record.secret_was_shown(&claim))))
 }

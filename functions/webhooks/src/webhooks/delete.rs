@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use shared::audit::{Action, Origin};
 use shared::http::{Operation, PathId};
 use shared::id::WebhookId;
 use shared::principal::Principal;
@@ -16,8 +17,11 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(Webhooks { core, .. }): State<Webhooks>,
     caller: Principal,
+    origin: Origin,
     PathId(id): PathId<WebhookId>,
 ) -> Result<StatusCode, Problem> {
-    let deleted = core.table.delete_webhook(caller.org(), id).await?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+    let (table, org) = (&core.table, caller.org());
+    let entry = caller.entry(&origin, Action::WebhookDeleted, core.clock.now()).on(id);
+    let deleted = table.commit_audited(org, &[entry], || table.transaction().delete_webhook(org, id)).await?;
+    if deleted.is_ok() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }

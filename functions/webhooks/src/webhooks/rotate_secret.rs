@@ -8,6 +8,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::http::{Fields, FromFields, IfMatch, Json as Body, NoStore, Operation, PathId};
 use shared::id::WebhookId;
@@ -64,12 +65,14 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(Webhooks { core, .. }): State<Webhooks>,
     caller: Principal,
+    origin: Origin,
     PathId(id): PathId<WebhookId>,
     if_match: IfMatch,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<Answer>>, Problem> {
     let overlap = Duration::from_secs(request.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT).into());
-    let mut webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
+    let (table, org) = (&core.table, caller.org());
+    let mut webhook = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
     if_match.check(webhook.version)?;
     let now = core.clock.now();
     let secret = SigningSecret::generate(&core.entropy)?;
@@ -80,7 +83,10 @@ pub(crate) async fn handler(
     webhook.version += 1;
     // Not tried again: two rotations at once would leave each caller with a secret that counts for less
     // than they think. The one that lost is told so.
-    if core.table.update_webhook(&webhook).await? {
+    let entry = caller.entry(&origin, Action::WebhookSecretRotated, now).on(id);
+    let written =
+        table.commit_audited(org, &[entry], || table.transaction().update_webhook(&webhook)).await?;
+    if written.is_ok() {
         Ok(NoStore(Json(Answer { id, secret: secret.reveal_once(), previous_valid_until })))
     } else {
         Err(Problem::of(Kind::Conflict).retry_after(1))

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde_json::json;
+use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::http::{Fields, FromFieldsWith, IfMatch, Json as Body, Operation, Patch, PathId, etag};
 use shared::id::WebhookId;
@@ -60,6 +61,18 @@ impl FromFieldsWith<Webhooks> for Request {
 }
 
 impl Request {
+    /// The names of what it changes.
+    fn named(&self) -> Vec<&'static str> {
+        let named = [
+            ("url", self.url != Patch::Keep),
+            ("event_types", self.event_types != Patch::Keep),
+            ("description", self.description != Patch::Keep),
+            ("metadata", self.metadata != Patch::Keep),
+            ("timeout_seconds", self.timeout_seconds != Patch::Keep),
+        ];
+        named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+
     fn apply(&self, old: Webhook, now: Timestamp) -> Webhook {
         let seconds = self.timeout_seconds.clone().apply(Some(old.timeout_seconds));
         Webhook {
@@ -86,17 +99,23 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(Webhooks { core, .. }): State<Webhooks>,
     caller: Principal,
+    origin: Origin,
     PathId(id): PathId<WebhookId>,
     if_match: IfMatch,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<Response, Problem> {
     /// A change that loses against another one is made again, on what that one left.
     const TRIES: u32 = 4;
+    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let entry = caller.entry(&origin, Action::WebhookUpdated, now).on(id);
+    let entries = [entry.with("fields", request.named().join(" "))];
     for _ in 0..TRIES {
-        let old = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
+        let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
         if_match.check(old.version)?;
-        let new = request.apply(old, core.clock.now());
-        if core.table.update_webhook(&new).await? {
+        let new = request.apply(old, now);
+        let written =
+            table.commit_audited(org, &entries, || table.transaction().update_webhook(&new)).await?;
+        if written.is_ok() {
             return Ok((etag(new.version), Json(View::from(new))).into_response());
         }
     }

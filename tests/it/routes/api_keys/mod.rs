@@ -100,7 +100,8 @@ async fn key_of(app: &App, account: &Account, org: OrgId, scopes: &[Scope]) -> S
         metadata: shared::name::Metadata::default(),
     };
     let stored = StoredKey { digest: token.digest(), key };
-    app.core.table.create_api_key(&stored, None, now).await.unwrap();
+    let transaction = app.core.table.transaction().put_api_key(&stored).unwrap();
+    transaction.commit().await.unwrap().unwrap();
     token.reveal_once()
 }
 

@@ -81,11 +81,12 @@ async fn a_publish_whose_function_died_is_taken_over_when_its_time_is_over() {
     let body = r#"{"data":{"n":1},"type":"a.b"}"#;
     let json: &serde_json::value::RawValue = serde_json::from_str(body).unwrap();
     let key = shared::http::IdempotencyKey::parse("k").unwrap();
-    let claim = shared::idempotency::Claim::new(&key, "POST /api/events", shared::http::BodyDigest::of(json));
     let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
+    let body = shared::http::BodyDigest::of(json);
+    let claim = shared::idempotency::Claim::new(org, &key, "POST /api/events", body);
     let id = shared::id::EventId::new(now, &app.core.entropy).unwrap().to_string();
     let until = now.plus(std::time::Duration::from_secs(15));
-    app.core.table.open_claim(org, &claim, &id, now, until).await.unwrap().unwrap();
+    app.core.table.open_claim(&claim, &id, now, until).await.unwrap().unwrap();
 
     let waiting = publish(&app, &ada, "k", 1).await;
     assert_eq!(waiting.problem(409), "idempotency_in_progress");
