@@ -8,6 +8,11 @@ use serde_json::value::RawValue;
 
 use crate::problem::Violation;
 
+/// Control characters, and what Unicode has for the ends of lines and paragraphs beside them.
+fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// A name as people and organisations have them: 1 to 128 characters, none of them a control
 /// character, no space at either end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +38,8 @@ impl FromStr for Name {
             n if n > Self::CHARS_MAX => {
                 Err(Violation::new("too_long", format!("has more than {} characters", Self::CHARS_MAX)))
             }
-            _ if name.contains(char::is_control) => {
-                Err(Violation::new("invalid_format", "has a control character"))
+            _ if name.contains(breaks_line) => {
+                Err(Violation::new("invalid_format", "has a control character or begins a line"))
             }
             _ => Ok(Self(name.to_owned())),
         }

@@ -5,6 +5,8 @@ mod accounts;
 mod audit;
 mod bug_classes;
 mod documents;
+mod domains;
+mod mails;
 mod matrix;
 mod membership;
 mod routes;

@@ -222,6 +222,51 @@ async fn a_deleted_organisation_is_gone_for_its_keys_sessions_and_invitations() 
     assert_eq!(me["organizations"], json!([]));
 }
 
+/// Items of the table with `id` in them that do not end by themselves, but for the audit log.
+async fn kept_of(app: &App, id: &str) -> Vec<Value> {
+    let items = app.dump().await;
+    let items = items.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let audit = |item: &Value| item["pk"].as_str().unwrap().ends_with("#audit");
+    items.filter(|item| item.to_string().contains(id) && item["expires"].is_null() && !audit(item)).collect()
+}
+
+#[tokio::test]
+async fn of_a_deleted_organisation_nothing_stays_for_ever_but_its_audit_log() {
+    let (app, ada, bob) = colleagues("admin").await;
+    app.api_key(&ada, &["events:write"]).await;
+    app.webhook(&bob, &app.receiver().await).await;
+    let path = format!("/api/organizations/{}", ada.org);
+    app.post(&format!("{path}/domains"), &ada.token, &json!({ "domain": "acme.example" })).send().await;
+    invite(&app, &ada, "eve@example.com", "member").await;
+    app.publish(&ada, "a.b", &json!({})).await;
+    app.call(Method::DELETE, &path).bearer(&ada.token).send().await.expect(204);
+    // What logs a person in says where they were last; it is theirs.
+    let left = kept_of(&app, &ada.org).await;
+    let theirs = |item: &&Value| item["pk"].as_str().unwrap().starts_with("email#");
+    assert_eq!(left.iter().filter(|item| !theirs(item)).collect::<Vec<_>>(), [&json!(null); 0]);
+    let log = app.core.table.audit_after(ada.org.parse().unwrap(), 0, 100).await.unwrap();
+    verify(&log).unwrap();
+}
+
+#[tokio::test]
+async fn of_a_deleted_account_nothing_stays_for_ever_and_its_address_is_free() {
+    let (app, _, bob) = colleagues("admin").await;
+    // Bob's own organisation goes first: he is its last owner.
+    let own = app.get("/auth/me", &bob.token).send().await.expect(200)["organizations"].clone();
+    let own = own.as_array().unwrap().iter().find(|one| one["id"] != bob.org.as_str()).unwrap();
+    let own = switched(&app, &bob, own["id"].as_str().unwrap()).await;
+    let path = format!("/api/organizations/{}", own.org);
+    app.call(Method::DELETE, &path).bearer(&own.token).send().await.expect(204);
+    let again = app.sign_in(&bob, "bob@example.com").await;
+    let delete = app.call(Method::DELETE, "/auth/me").bearer(&again.token);
+    delete.json(&json!({ "password": PASSWORD })).send().await.expect(204);
+    // What is left names who invited whom.
+    let left = kept_of(&app, &bob.user).await;
+    assert_eq!(left, [json!(null); 0]);
+    assert!(!app.dump().await.lines().any(|line| line.contains("bob@example.com") && !line.contains("inv_")));
+    app.register("bob@example.com").await;
+}
+
 #[tokio::test]
 async fn whoever_proves_a_domain_takes_in_those_who_have_an_address_there() {
     let app = App::verifying().await;

@@ -6,6 +6,7 @@ use shared::clock::Timestamp;
 use shared::delivery::{Delivery, InHand, State};
 use shared::event::Event;
 use shared::id::OrgId;
+use shared::organization::OrganizationStatus;
 use shared::queue::DeliveryTask;
 use shared::webhook::{Status, Webhook};
 
@@ -35,6 +36,10 @@ pub(crate) enum Skip {
     WebhookOff,
     /// The webhook was deleted.
     WebhookGone,
+    /// The organisation is suspended.
+    OrganizationSuspended,
+    /// The organisation was deleted.
+    OrganizationGone,
 }
 
 /// Why nothing is done at all.
@@ -61,16 +66,20 @@ pub(crate) enum Loaded {
 
 pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loaded {
     let Received { task, receive_count } = received;
-    let InHand { event, webhook, delivery } = in_hand;
+    let InHand { event, webhook, delivery, organization } = in_hand;
     let Some(event) = event else { return Loaded::Nothing(Nothing::Forgotten) };
     let delivery = delivery.unwrap_or_else(|| Delivery::untried(task.delivery(), event.kind.clone()));
     if !delivery.awaits(task.attempt) {
         return past(&task, &delivery, receive_count, now);
     }
-    let off = match &webhook {
-        None => Some(Skip::WebhookGone),
-        Some(Webhook { status: Status::Disabled(_), .. }) => Some(Skip::WebhookOff),
-        Some(Webhook { status: Status::Active, .. }) => None,
+    let off = match (organization.map(|organization| organization.status), &webhook) {
+        (None, _) => Some(Skip::OrganizationGone),
+        (Some(OrganizationStatus::Suspended), _) => Some(Skip::OrganizationSuspended),
+        (Some(OrganizationStatus::Active), None) => Some(Skip::WebhookGone),
+        (Some(OrganizationStatus::Active), Some(webhook)) => match webhook.status {
+            Status::Disabled(_) => Some(Skip::WebhookOff),
+            Status::Active => None,
+        },
     };
     match (off, webhook, delivery.clone().skipped()) {
         (Some(reason), _, Ok(skipped)) => Loaded::Skip(skipped, reason),

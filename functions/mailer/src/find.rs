@@ -80,7 +80,10 @@ async fn verification(mailer: &Mailer, digest: &str, link: LinkId, now: Timestam
         let Some(user) = unverified else { return Ok(None) };
         let email = user.email.clone();
         let purpose = LinkPurpose::Verification { user: user.id, email, epoch: login.epoch };
-        table.put_link(&Link::new(link, purpose, now)).await?;
+        // A task that comes again does not bring a used link back.
+        if !table.put_link(&Link::new(link, purpose, now), now).await? {
+            return Ok(None);
+        }
         let page = write::verify_email(&url(mailer, "verify-email", Token::Link(link)).await);
         return Ok(Some(Letter { to: user.email, page }));
     }
@@ -96,7 +99,9 @@ async fn password_reset(mailer: &Mailer, digest: &str, link: LinkId, now: Timest
     let Some(user) = user else { return Ok(None) };
     let (email, epoch) = (user.email.clone(), login.epoch);
     let purpose = LinkPurpose::PasswordReset { user: user.id, email, epoch };
-    table.put_link(&Link::new(link, purpose, now)).await?;
+    if !table.put_link(&Link::new(link, purpose, now), now).await? {
+        return Ok(None);
+    }
     let page = write::reset_password(&url(mailer, "reset-password", Token::Link(link)).await);
     Ok(Some(Letter { to: user.email, page }))
 }

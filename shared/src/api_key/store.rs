@@ -132,6 +132,12 @@ impl Table {
         let items: Vec<ApiKeyItem> = self.page(&keys::api_keys_of(org), after.as_ref(), limit).await?;
         Ok(items.into_iter().map(Into::into).collect())
     }
+
+    /// P7 and P8: takes away what is left of a key of an organisation that is gone.
+    pub async fn forget_api_key(&self, org: OrgId, id: ApiKeyId) -> Result<(), StoreError> {
+        self.delete_item(&keys::api_key(id)).await?;
+        self.delete_item(&keys::api_key_of(org, id)).await
+    }
 }
 
 impl Transaction<'_> {

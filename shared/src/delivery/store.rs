@@ -10,6 +10,7 @@ use super::outcome::{Outcome, Unreachable};
 use crate::clock::{Timestamp, millis};
 use crate::event::{Event, event_of};
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
+use crate::organization::{Organization, organization_of};
 use crate::table::{Cancelled, Item, StoreError, Table, from_item, keys, number};
 use crate::webhook::{EventType, Webhook, webhook_of};
 
@@ -22,18 +23,19 @@ pub struct InHand {
     pub webhook: Option<Webhook>,
     /// How far it is; absent before the first attempt ended.
     pub delivery: Option<Delivery>,
+    /// Whose it is; absent when it was deleted.
+    pub organization: Option<Organization>,
 }
 
 impl InHand {
     fn of(
-        event: Option<Item>,
-        webhook: Option<Item>,
-        delivery: Option<Item>,
+        [event, webhook, delivery, organization]: [Option<Item>; 4],
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let event = event.map(event_of).transpose()?.filter(|event| now < event.expires_at());
         let webhook = webhook.map(webhook_of).transpose()?;
-        Ok(Self { event, webhook, delivery: delivery.map(delivery_of).transpose()? })
+        let organization = organization.map(organization_of).transpose()?.flatten();
+        Ok(Self { event, webhook, delivery: delivery.map(delivery_of).transpose()?, organization })
     }
 }
 
@@ -183,17 +185,18 @@ impl Table {
         deliveries: &[(OrgId, DeliveryId)],
         now: Timestamp,
     ) -> Result<Vec<Result<InHand, StoreError>>, StoreError> {
-        let mut wanted = Vec::with_capacity(deliveries.len() * 3);
+        let mut wanted = Vec::with_capacity(deliveries.len() * 4);
         for (org, id) in deliveries {
             wanted.extend([
                 keys::event(*org, id.event),
                 keys::webhook(*org, id.webhook),
                 keys::delivery(*org, *id),
+                keys::organization(*org),
             ]);
         }
         let mut items = self.get_many(&wanted).await?.into_iter();
         let mut next = || items.next().flatten();
-        Ok(deliveries.iter().map(|_| InHand::of(next(), next(), next(), now)).collect())
+        Ok(deliveries.iter().map(|_| InHand::of([next(), next(), next(), next()], now)).collect())
     }
 
     /// P12: a delivery that was tried at least once or skipped, and is still kept.

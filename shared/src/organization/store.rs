@@ -2,6 +2,7 @@
 //! [`super::members`].
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,10 @@ use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number
 
 /// Holds of an organisation that is there and was not deleted.
 pub(super) const THERE: &str = "attribute_exists(pk) AND attribute_not_exists(deleted_at)";
+
+/// How long there is something left of an organisation that was deleted: longer than anything that was
+/// handed out within it.
+const TOMBSTONE_KEPT: Duration = Duration::from_hours(90 * 24);
 
 #[derive(Serialize, Deserialize)]
 struct OrganizationItem {
@@ -192,12 +197,15 @@ impl Transaction<'_> {
     }
 
     /// P5: the organisation is gone from this write on: to its members, sessions, keys, invitations and
-    /// webhooks alike, since all of them ask for it. The identifier stays and is never given again.
+    /// webhooks alike, since all of them ask for it. The identifier stays for 90 days, until DynamoDB cleans
+    /// it up, and is never given again.
     pub fn delete_organization(self, org: OrgId, now: Timestamp) -> Result<Self, StoreError> {
-        let values = HashMap::from([(":now".to_owned(), number(now.millis()))]);
+        let expires = number(now.plus(TOMBSTONE_KEPT).seconds());
+        let values =
+            HashMap::from([(":now".to_owned(), number(now.millis())), (":expires".to_owned(), expires)]);
         self.update(
             &keys::organization(org),
-            "SET deleted_at = :now REMOVE #name, modules",
+            "SET deleted_at = :now, expires = :expires REMOVE #name, modules",
             THERE,
             &[("#name", "name")],
             values,

@@ -4,6 +4,7 @@
 //! password makes a session of the old epoch, which is dead.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -85,12 +86,17 @@ impl From<&User> for UserItem {
     }
 }
 
-/// What is left of a person who was deleted: the identifier, which is never given again.
+/// What is left of a person who was deleted: the identifier, which is never given again, being random.
 #[derive(Serialize)]
 struct Tombstone {
     user: UserId,
     #[serde(with = "millis")]
     deleted_at: Timestamp,
+}
+
+impl Tombstone {
+    /// Longer than anything that was handed out to the person: sessions, links, invitations.
+    const KEPT: Duration = Duration::from_hours(90 * 24);
 }
 
 /// Of an item that was read with others; `None` for what is left of one who was deleted.
@@ -269,8 +275,8 @@ impl Transaction<'_> {
             )
     }
 
-    /// P1 and P2: the person goes (2 writes). Of them the identifier stays, which is never given again;
-    /// the address is free.
+    /// P1 and P2: the person goes (2 writes). Of them the identifier stays for 90 days, until
+    /// DynamoDB cleans it up; the address is free.
     pub fn delete_user(self, user: &User, now: Timestamp) -> Result<Self, StoreError> {
         let claim = values([(":user", text(user.id))]);
         let tombstone = Tombstone { user: user.id, deleted_at: now };
@@ -279,7 +285,7 @@ impl Transaction<'_> {
             .put_if(
                 &keys::user(user.id),
                 &tombstone,
-                None,
+                Some(now.plus(Tombstone::KEPT)),
                 "email = :email AND (epoch = :epoch OR attribute_not_exists(epoch))",
                 same,
             )

@@ -81,9 +81,7 @@ impl App {
 
     /// Starts everything with a table that does not answer.
     pub async fn without_table() -> Self {
-        // A port that was free a moment ago, and on which nobody listens.
-        let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
-        Self::with(Some(format!("http://127.0.0.1:{port}")), EmailVerification::Off).await
+        Self::with(Some(nobody().await), EmailVerification::Off).await
     }
 
     async fn with(table_url: Option<String>, verification: EmailVerification) -> Self {
@@ -162,11 +160,34 @@ impl App {
     /// Lets the mailer send what was asked for: the mails, the oldest first.
     pub async fn deliver_mails(&self) -> Vec<Mail> {
         let before = self.services.mails().len();
-        let records: Vec<_> = self.mail.take().iter().map(record).collect();
-        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
-        let answer = self.mailer.handle(event, Duration::from_secs(10)).await;
-        assert!(answer.batch_item_failures.is_empty(), "the mailer gave mails back");
+        assert_eq!(self.send_mails(&self.mail_tasks()).await, [""; 0], "the mailer gave mails back");
         self.services.mails().split_off(before)
+    }
+
+    /// The tasks of mails that were asked for since this was last asked, as SQS has them.
+    pub fn mail_tasks(&self) -> Vec<Message> {
+        self.mail.take()
+    }
+
+    /// Hands tasks to the mailer, and says which ones it gives back.
+    pub async fn send_mails(&self, tasks: &[Message]) -> Vec<String> {
+        self.send_mails_within(tasks, Duration::from_secs(10)).await
+    }
+
+    /// The same, in an invocation that has only so much time left.
+    pub async fn send_mails_within(&self, tasks: &[Message], left: Duration) -> Vec<String> {
+        hand_over(&self.mailer, tasks, left).await
+    }
+
+    /// The same, while SES does not answer.
+    pub async fn send_mails_without_ses(&self, tasks: &[Message]) -> Vec<String> {
+        let mailer = Mailer { ses: aws::ses(&nobody().await), ..self.mailer.clone() };
+        hand_over(&mailer, tasks, Duration::from_secs(10)).await
+    }
+
+    /// Every mail that was sent, the oldest first.
+    pub fn sent_mails(&self) -> Vec<Mail> {
+        self.services.mails()
     }
 
     /// The queue of mails refuses the next `calls`.
@@ -302,6 +323,19 @@ impl App {
 }
 
 /// A message as Lambda hands it to a function.
+/// A port that was free a moment ago, and on which nobody listens.
+async fn nobody() -> String {
+    let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
+    format!("http://127.0.0.1:{port}")
+}
+
+async fn hand_over(mailer: &Mailer, tasks: &[Message], left: Duration) -> Vec<String> {
+    let records: Vec<_> = tasks.iter().map(record).collect();
+    let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let answer = mailer.handle(event, left).await;
+    answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
 fn record(message: &Message) -> Value {
     json!({
         "messageId": message.id,

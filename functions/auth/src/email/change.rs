@@ -60,7 +60,7 @@ pub(crate) async fn handler(
     let purpose =
         LinkPurpose::EmailChange { user: user.id, old: user.email, new: request.email, epoch: login.epoch };
     let link = Link::new(LinkId::new(now, &core.entropy)?, purpose, now);
-    core.table.put_link(&link).await?;
+    core.table.put_link(&link, now).await?;
     if let Some(org) = asker.org {
         let entry = origin.entry(Action::EmailChangeRequested, Actor::User(user.id), now).on(user.id);
         core.table.append_audit(org, &entry).await?;

@@ -1,6 +1,7 @@
 //! `DELETE /api/organizations/{id}` deletes the organisation. One write does it: members' sessions, keys,
 //! invitations and webhooks all ask for the organisation, and there is none. What is left of webhooks,
-//! memberships and domains is cleaned up after it.
+//! keys, memberships and domains is cleaned up after it; the organisation's own item and its invitations
+//! end by themselves, and the audit log stays.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -42,6 +43,15 @@ async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
     let table = &core.table;
     for webhook in table.all_webhooks(org).await? {
         table.delete_webhook(org, webhook.id).await?;
+    }
+    loop {
+        let keys = table.api_keys(org, None, 100).await?;
+        if keys.is_empty() {
+            break;
+        }
+        for key in keys {
+            table.forget_api_key(org, key.id).await?;
+        }
     }
     for domain in table.domains(org).await? {
         let verified = domain.status != DomainStatus::Pending;

@@ -156,6 +156,30 @@ async fn a_receiver_that_is_gone_switches_its_webhook_off_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_due_to_an_organisation_that_was_suspended_or_deleted_is_not_sent() {
+    for stop in ["suspended", "deleted"] {
+        let (app, ada, receiver, webhook) = App::with_webhook().await;
+        let event = app.publish(&ada, "a.b", &json!({})).await;
+        let batch = app.receive();
+        let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
+        if stop == "suspended" {
+            app.suspend(&ada.org).await;
+        } else {
+            // The first write of a deletion, whose function died before it cleaned up.
+            let gone = app.core.table.transaction().delete_organization(org, now).unwrap();
+            gone.commit().await.unwrap().unwrap();
+        }
+        app.table_calls();
+        assert_eq!(app.dispatch(&batch).await, [""; 0]);
+        assert_eq!(app.table_calls(), ["BatchGetItem", "PutItem"], "{stop}");
+        assert_eq!(receiver.calls().len(), 0, "{stop}");
+        let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
+        let delivery = app.core.table.delivery(org, id, now).await.unwrap().unwrap();
+        assert_eq!(delivery.state, shared::delivery::State::Skipped, "{stop}");
+    }
+}
+
+#[tokio::test]
 async fn a_delivery_that_was_not_tried_yet_is_pending() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;
