@@ -71,20 +71,25 @@ impl App {
 
     /// Starts everything, in a deployment that does not verify addresses.
     pub async fn start() -> Self {
-        Self::with(None, EmailVerification::Off).await
+        Self::with(None, EmailVerification::Off, Level::off()).await
     }
 
     /// Starts everything, in a deployment that verifies addresses.
     pub async fn verifying() -> Self {
-        Self::with(None, EmailVerification::On).await
+        Self::with(None, EmailVerification::On, Level::off()).await
     }
 
     /// Starts everything with a table that does not answer.
     pub async fn without_table() -> Self {
-        Self::with(Some(nobody().await), EmailVerification::Off).await
+        Self::with(Some(nobody().await), EmailVerification::Off, Level::off()).await
     }
 
-    async fn with(table_url: Option<String>, verification: EmailVerification) -> Self {
+    /// Starts everything, in a deployment that verifies addresses and holds failures of logins back so.
+    pub async fn with_level(level: Level) -> Self {
+        Self::with(None, EmailVerification::On, level).await
+    }
+
+    async fn with(table_url: Option<String>, verification: EmailVerification, level: Level) -> Self {
         let services = Services::start(&crate::template(), State::Memory).await.unwrap();
         let (clock, hands) = Clock::standing_at(Self::START);
         let queue = TestQueue::start(clock.clone()).await;
@@ -109,7 +114,7 @@ impl App {
         let dispatcher =
             dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
         let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
-        let passwords = Passwords { level: Level::off(), ..Passwords::default() };
+        let passwords = Passwords { level, ..Passwords::default() };
         let auth = Auth::new(core.clone(), passwords, limiter.clone(), mails.clone(), verification).unwrap();
         let mailer = Mailer {
             core: core.clone(),
@@ -286,13 +291,25 @@ impl App {
 
     /// Suspends an organisation, as an operator does.
     pub async fn suspend(&self, org: &str) {
+        self.set(org, "status", "suspended").await;
+    }
+
+    /// Gives an address another password hash, as an import from another product does.
+    pub async fn set_password_hash(&self, email: &str, hash: &str) {
+        let email: shared::user::Email = email.parse().unwrap();
+        self.set(&format!("email#{}", email.digest()), "password_hash", hash).await;
+    }
+
+    /// Gives an item, which stands for itself in its partition, an attribute by hand.
+    pub async fn set(&self, pk: &str, attribute: &str, value: &str) {
         let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
         let update = client.update_item().table_name(self.services.table_name("Table"));
-        let update = update.key("pk", text(org)).key("sk", text("self"));
-        let update = update.update_expression("SET #status = :suspended");
-        let update = update.expression_attribute_names("#status", "status");
-        update.expression_attribute_values(":suspended", text("suspended")).send().await.unwrap();
+        let update = update.key("pk", text(pk)).key("sk", text("self"));
+        let update =
+            update.update_expression("SET #attribute = :value").condition_expression("attribute_exists(pk)");
+        let update = update.expression_attribute_names("#attribute", attribute);
+        update.expression_attribute_values(":value", text(value)).send().await.unwrap();
     }
 
     /// The queue refuses the next `calls`.

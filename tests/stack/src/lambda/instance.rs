@@ -30,6 +30,7 @@ pub(super) struct Instance {
     number: u64,
     asked: AtomicBool,
     killed: Notify,
+    was_killed: AtomicBool,
     init_error: Mutex<Option<String>>,
     running: Mutex<Running>,
 }
@@ -47,6 +48,7 @@ impl Instance {
             number,
             asked: AtomicBool::new(false),
             killed: Notify::new(),
+            was_killed: AtomicBool::new(false),
             init_error: Mutex::default(),
             running: Mutex::default(),
         }
@@ -64,7 +66,12 @@ impl Instance {
         self.asked.store(true, Ordering::SeqCst);
     }
 
+    fn was_killed(&self) -> bool {
+        self.was_killed.load(Ordering::SeqCst)
+    }
+
     pub(super) fn kill(&self) {
+        self.was_killed.store(true, Ordering::SeqCst);
         self.killed.notify_one();
     }
 
@@ -107,7 +114,10 @@ pub(super) async fn supervise(lambda: Lambda, instance: Arc<Instance>, binary: P
     let output = Output::new(&lambda.function().binary, lambda.inner.quiet);
     let outcome = run(&lambda, &instance, &binary, &output).await;
     let reason = match outcome {
-        Ok(_) if instance.has_asked() => {
+        Ok(status) if instance.has_asked() => {
+            if let Some(status) = status.filter(|_| !instance.was_killed()) {
+                lambda.report(&format!("its process ended with {status}"));
+            }
             return lambda.instance_ended(&instance, None);
         }
         Ok(status) => status.map_or_else(
@@ -119,6 +129,15 @@ pub(super) async fn supervise(lambda: Lambda, instance: Arc<Instance>, binary: P
     let reported = instance.init_error.lock().unwrap_or_else(PoisonError::into_inner).take();
     let reason = reported.unwrap_or(reason);
     lambda.instance_ended(&instance, Some(&output.with_last_lines(&reason)));
+}
+
+/// Is over when the time to begin is and the process has not begun, and never once it has: whether it has
+/// is asked then and not before.
+async fn begins_too_late(instance: &Instance, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if instance.has_asked() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Nothing instead of a status means that the process did not begin in time.
@@ -134,8 +153,8 @@ async fn run(
     let forwarding = output.forward(child.stdout.take(), child.stderr.take());
     let serving = runtime_api::serve(listener, lambda.clone(), Arc::clone(instance));
     tokio::pin!(forwarding, serving);
-    let init_deadline = tokio::time::sleep(INIT_TIMEOUT);
-    tokio::pin!(init_deadline);
+    let too_late = begins_too_late(instance, INIT_TIMEOUT);
+    tokio::pin!(too_late);
     let mut in_time = true;
     let mut is_forwarded = false;
     let status = loop {
@@ -144,7 +163,7 @@ async fn run(
             () = &mut forwarding, if !is_forwarded => is_forwarded = true,
             () = &mut serving => {}
             () = instance.killed.notified() => child.start_kill()?,
-            () = &mut init_deadline, if in_time && !instance.has_asked() => {
+            () = &mut too_late, if in_time => {
                 in_time = false;
                 child.start_kill()?;
             }
@@ -181,4 +200,19 @@ fn start(lambda: &Lambda, binary: &Path, api: &str) -> std::io::Result<Child> {
         // Ctrl-C is for the stack, which then ends its functions itself.
         .process_group(0)
         .spawn()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_has_begun_is_not_ended_when_the_time_to_begin_is_over() {
+        let (begun, idle) = (Instance::new(1), Instance::new(2));
+        begun.asks();
+        let limit = Duration::from_millis(1);
+        begins_too_late(&idle, limit).await;
+        let waited = tokio::time::timeout(100 * limit, begins_too_late(&begun, limit)).await;
+        assert!(waited.is_err(), "it goes on");
+    }
 }

@@ -1,0 +1,34 @@
+//! Samples and what is said of them.
+
+use std::time::Duration;
+
+/// Times that were measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples(Vec<Duration>);
+
+impl Samples {
+    pub(crate) fn add(&mut self, sample: Duration) {
+        self.0.push(sample);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The sample below which so many hundredths of all are (nearest rank).
+    pub(crate) fn percentile(&self, hundredths: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * hundredths).div_ceil(100).max(1);
+        sorted[rank - 1]
+    }
+
+    pub(crate) fn median(&self) -> Duration {
+        self.percentile(50)
+    }
+}
+
+/// In milliseconds, to the microsecond.
+pub(crate) fn ms(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64() * 1000.0)
+}

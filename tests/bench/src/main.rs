@@ -1,0 +1,34 @@
+//! What is measured: `cargo bench-all` for everything, `cargo bench-all NAME …` for some of it.
+//!
+//! Each measurement prints what it compares with from the same run, and fails where a promise does not
+//! hold: times by themselves belong to the machine.
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up ends by panicking")]
+
+mod figures;
+mod login_timing;
+mod revocation;
+
+use std::process::ExitCode;
+
+/// Every measurement, by its name.
+const NAMES: [&str; 2] = ["login-timing", "revocation"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        eprintln!("there is no `{unknown}`; there are: {}", NAMES.join(", "));
+        return ExitCode::from(2);
+    }
+    let mut kept = true;
+    for name in NAMES.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|one| one == name)) {
+        println!("\n## {name}\n");
+        let held = match name {
+            "login-timing" => login_timing::run().await,
+            _ => revocation::run().await,
+        };
+        println!("\n{}", if held { "The promise holds." } else { "THE PROMISE DOES NOT HOLD." });
+        kept &= held;
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
