@@ -255,6 +255,22 @@ async fn ten_wrong_codes_in_a_row_lock_the_second_factor_for_a_quarter_of_an_hou
 }
 
 #[tokio::test]
+async fn new_recovery_codes_take_the_place_of_those_before() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (_, before) = with_factor(&app, &ada).await;
+    let body = json!({ "password": PASSWORD, "code": before[0] });
+    let made = app.post("/auth/mfa/recovery-codes", &ada.token, &body).send().await.expect(200);
+    let after: Vec<String> = serde_json::from_value(made["recovery_codes"].clone()).unwrap();
+    assert_eq!((after.len(), after.iter().any(|code| before.contains(code))), (10, false));
+    let challenge = challenge(&app, "ada@example.com").await;
+    for old in &before[..2] {
+        assert_eq!(answer(&app, &challenge, old).send().await.problem(401), "invalid_code");
+    }
+    answer(&app, &challenge, &after[0]).send().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_reset_does_not_go_around_the_second_factor() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;

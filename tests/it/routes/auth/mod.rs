@@ -1,5 +1,6 @@
 //! `/auth/*` and `/health`.
 
+mod account;
 mod health;
 mod login;
 mod logout;
