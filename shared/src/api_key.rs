@@ -1,7 +1,9 @@
 //! API keys: what programs call with.
 
+mod cidr;
 mod model;
 mod store;
 
-pub use model::{ApiKey, KeyStatus};
-pub use store::StoredKey;
+pub use cidr::Cidr;
+pub use model::{ApiKey, KeyRate, KeyStatus, LastUse, Secret, StoredKey};
+pub use store::ListedKey;

@@ -111,12 +111,13 @@ macro_rules! client {
 /// Starts the function named `function`: everything but its own state.
 pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     let settings = Settings::from_environment(function)?;
-    let CoreConfig { stage, table_name, secret_key_arn, jwt_issuer } = settings.core()?;
+    let CoreConfig { stage, table_name, limits_table_name, secret_key_arn, jwt_issuer } = settings.core()?;
     let aws = Aws::from_environment()?;
 
     let clock = Clock::system();
     let secrets = client!(aws_sdk_secretsmanager, aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
     let dynamodb = client!(aws_sdk_dynamodb, aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
+    let limiter = Limiter::new(dynamodb.clone(), limits_table_name.unwrap_or_default());
     let table = Table::new(dynamodb, table_name, Entropy::system());
     // Init is not slowed down by a small memory size, requests are: connect now. A table that does
     // not answer yet is the first request's business, a missing secret is fatal.
@@ -133,6 +134,7 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
         keys: Arc::new(keys),
         table,
         issuer: jwt_issuer.unwrap_or_default().into(),
+        limiter,
         standings: Arc::new(StandingCache::default()),
     };
     Ok(Boot { settings, core, aws })
@@ -148,12 +150,6 @@ impl Boot {
     pub fn queue(&self) -> Result<Queue, ConfigError> {
         let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
         Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
-    }
-
-    /// The counters of limits.
-    pub fn limits(&self) -> Result<Limiter, ConfigError> {
-        let client = client!(aws_sdk_dynamodb, self.aws, self.settings, "AWS_ENDPOINT_URL_DYNAMODB");
-        Ok(Limiter::new(client, self.settings.require("LIMITS_TABLE_NAME")?.to_owned()))
     }
 
     /// The queue of mails.

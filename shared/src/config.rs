@@ -42,6 +42,8 @@ pub struct CoreConfig {
     pub stage: Stage,
     /// Name of the DynamoDB table that holds everything but counters.
     pub table_name: String,
+    /// Name of the table with the counters of limits; only functions that count have it.
+    pub limits_table_name: Option<String>,
     /// Name or ARN of the secret.
     pub secret_key_arn: String,
     /// `iss` of access tokens; only functions that read tokens have it.
@@ -128,6 +130,7 @@ impl Settings {
         Ok(CoreConfig {
             stage,
             table_name: self.require("TABLE_NAME")?.to_owned(),
+            limits_table_name: self.get("LIMITS_TABLE_NAME").map(str::to_owned),
             secret_key_arn: self.require("SECRET_KEY_ARN")?.to_owned(),
             jwt_issuer: self.get("JWT_ISSUER").map(str::to_owned),
         })
@@ -157,8 +160,14 @@ mod tests {
 
     #[test]
     fn a_stage_that_does_not_exist_is_named() {
-        let given =
-            [("STAGE", "production"), ("TABLE_NAME", "t"), ("SECRET_KEY_ARN", "s"), ("JWT_ISSUER", "i")];
+        let given = [
+            ("STAGE", "production"),
+            ("TABLE_NAME", "t"),
+            ("SECRET_KEY_ARN", "s"),
+            ("JWT_ISSUER", "i"),
+            ("LIMITS_TABLE_NAME", "l"),
+            ("MAIL_QUEUE_URL", "q"),
+        ];
         let error = settings("api_keys", &given).unwrap().core().unwrap_err();
         assert_eq!(error, ConfigError::bad("STAGE", "`production` is none of dev, staging, prod"));
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::limit::Limiter;
 use crate::secret::Keeper;
 use crate::standing::StandingCache;
 use crate::table::Table;
 
-/// Clock, entropy, keys and table.
+/// Clock, entropy, keys, table and limits.
 #[derive(Clone)]
 pub struct Core {
     /// The time.
@@ -22,6 +23,9 @@ pub struct Core {
     pub table: Table,
     /// `iss` of access tokens. A function that reads none has an empty one, which no token has.
     pub issuer: Arc<str>,
+    /// The counters of limits. A function that counts nothing has a table without a name, which there is
+    /// none of.
+    pub limiter: Limiter,
     /// What is known of callers, for seconds.
     pub standings: Arc<StandingCache>,
 }

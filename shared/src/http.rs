@@ -19,7 +19,7 @@ pub use finish::{Caller, RequestId, finish};
 pub use idempotency::{BodyDigest, IdempotencyKey};
 pub use json::{FromFields, FromFieldsWith, Json};
 pub use openapi::{Example, Operation, RouteRow, Section, document};
-pub use page::{Cursors, Page, PageQuery};
+pub use page::{Cursors, Given, Page, PageQuery};
 pub use path::{PathId, PathPair};
 pub use route::{Access, Route};
 

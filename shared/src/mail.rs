@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::id::{InvitationId, LinkId, OrgId, SessionId, UserId};
+use crate::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId};
 use crate::queue::QueueError;
 use crate::user::Email;
 
@@ -85,6 +85,13 @@ pub enum Mail {
         /// Whose.
         user: UserId,
     },
+    /// Somebody showed that they have an API key which they should not have, and it was switched off.
+    ApiKeyLeaked {
+        /// Who made it.
+        user: UserId,
+        /// Which.
+        key: ApiKeyId,
+    },
     /// An invitation.
     Invitation {
         /// Into which organisation.
@@ -109,6 +116,7 @@ impl Mail {
             Self::SecondFactorChanged { .. } => "second_factor_changed",
             Self::NewDevice { .. } => "new_device",
             Self::SessionStolen { .. } => "session_stolen",
+            Self::ApiKeyLeaked { .. } => "api_key_leaked",
             Self::Invitation { .. } => "invitation",
         }
     }

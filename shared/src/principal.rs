@@ -4,17 +4,21 @@
 //! A credential says who; what they may do is looked up: the session, the membership and the
 //! organisation's modules, in one call, remembered for at most [`crate::standing::REMEMBERED`].
 
+mod admit;
 mod identify;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+pub use admit::{Admission, admit};
 pub use identify::{Identity, Refused, identify};
 
+use crate::api_key::KeyRate;
 use crate::audit::{Action, Actor, Entry, Origin};
 use crate::clock::Timestamp;
 use crate::http::Access;
 use crate::id::{ApiKeyId, OrgId, SessionId, UserId};
+use crate::limit::Quota;
 use crate::organization::OrganizationStatus;
 use crate::problem::{Kind, Problem};
 use crate::scope::{Modules, Role, Scope, Scopes};
@@ -47,6 +51,10 @@ pub enum Principal {
         maker: UserId,
         /// What its maker is in the organisation now.
         role: Role,
+        /// How fast it may be used.
+        rate: Option<KeyRate>,
+        /// How much it may be used.
+        quota: Option<Quota>,
         /// What the key was given and its maker can still do.
         scopes: Scopes,
         /// What the organisation has switched on.
@@ -105,8 +113,8 @@ impl Principal {
         }
     }
 
-    /// What the caller may do, whatever modules are on.
-    fn scopes(&self) -> Scopes {
+    /// What the caller holds, whatever modules are on.
+    pub fn held_scopes(&self) -> Scopes {
         match self {
             Self::Session { role, .. } => role.scopes(),
             Self::ApiKey { scopes, .. } => scopes.clone(),
@@ -115,7 +123,7 @@ impl Principal {
 
     /// What the caller may really do: what it holds, as far as the modules for it are on.
     pub fn effective_scopes(&self) -> Scopes {
-        self.scopes().within(self.modules())
+        self.held_scopes().within(self.modules())
     }
 
     /// Checks the caller against a route's row. `own` says whether the path names the caller.
@@ -147,7 +155,7 @@ impl Principal {
             let detail = format_args!("the organisation has switched `{}` off", module.as_str());
             return Err(Problem::because(Kind::ModuleDisabled, detail));
         }
-        if self.scopes().holds(scope) {
+        if self.held_scopes().holds(scope) {
             return Ok(());
         }
         Err(Problem::because(Kind::InsufficientScope, format_args!("this needs the scope `{scope}`")))

@@ -64,6 +64,8 @@ kinds! {
     SessionRequired = "session_required", FORBIDDEN, "Only a signed-in person can do this";
     /// The organisation has switched the capability off.
     ModuleDisabled = "module_disabled", FORBIDDEN, "The module is switched off";
+    /// The API key is bound to networks, and the call comes from elsewhere.
+    AddressNotAllowed = "address_not_allowed", FORBIDDEN, "The key cannot be used from this address";
     /// It does not exist, or the caller may not know that it does.
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
     /// The path exists and has no such method.
@@ -88,6 +90,10 @@ kinds! {
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields are not right";
     /// Too many of the same, too fast.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The API key has been used as often as it may be in this day or month.
+    QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, "The quota is used up";
+    /// The API key was revoked, or its time is over: it cannot be changed or rotated.
+    KeyNotActive = "key_not_active", CONFLICT, "The key is not active";
     /// The password was right, and the second factor is to be shown.
     MfaRequired = "mfa_required", UNAUTHORIZED, "A second factor is needed";
     /// A code of a second factor that is not accepted, or a challenge that is over.

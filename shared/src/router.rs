@@ -10,8 +10,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri};
 
 use crate::context::Core;
-use crate::http::{Access, Caller, Route, finish};
-use crate::principal::{Identity, Person, identify};
+use crate::http::{Access, Caller, Route, client_address, finish};
+use crate::principal::{Identity, Person, admit, identify};
 use crate::problem::{Kind, Problem};
 
 /// The router of a function.
@@ -46,7 +46,7 @@ async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let identity = identify(&core, request.headers()).await?;
+    let identity = identify(&core, request.headers(), &client_address(&request)).await?;
     let (caller, allowed) = match &identity {
         Identity::Principal(principal) => {
             let user = principal.user().to_string();
@@ -59,13 +59,22 @@ async fn authorize(
             (Caller { principal: person.user.to_string(), organization: None }, Person::allow(access))
         }
     };
-    let mut response = match allowed {
-        Ok(()) => {
+    let admitted = match (allowed, &identity) {
+        (Ok(()), Identity::Principal(principal)) => admit(&core, principal).await,
+        (Ok(()), Identity::Alone(_)) => Ok(None),
+        (Err(problem), _) => Err(problem),
+    };
+    let mut response = match admitted {
+        Ok(rate) => {
             match identity {
                 Identity::Principal(principal) => request.extensions_mut().insert(principal).map(drop),
                 Identity::Alone(person) => request.extensions_mut().insert(person).map(drop),
             };
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(rate) = rate {
+                response.extensions_mut().insert(rate);
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     };

@@ -19,6 +19,9 @@ use crate::user::{User, user_of};
 /// removed member, a changed role or a revoked key takes effect on every function.
 pub const REMEMBERED: Duration = Duration::from_secs(5);
 
+/// How far apart the uses of a key are that are written down: its last use is known to within this.
+pub const USES_APART: Duration = Duration::from_mins(5);
+
 const _: () = assert!(REMEMBERED.as_secs() <= 5, "the README promises five seconds");
 
 /// What a caller is let in as.

@@ -110,12 +110,12 @@ async fn a_deleted_account_has_no_live_session_and_its_address_is_another_person
 async fn the_counter_of_failures_is_not_rolled_back_by_a_success_that_came_before_the_last_failure() {
     let app = App::start().await;
     let now = app.hands.now();
-    let attempt = || app.limiter.attempt(Guard::PASSWORDS, "somebody", now);
+    let attempt = || app.core.limiter.attempt(Guard::PASSWORDS, "somebody", now);
     let Attempt::Allowed(first) = attempt().await.unwrap() else { panic!("locked") };
     for _ in 0..4 {
         assert!(matches!(attempt().await.unwrap(), Attempt::Allowed(_)));
     }
-    app.limiter.succeeded(first).await.unwrap();
+    app.core.limiter.succeeded(first).await.unwrap();
     assert!(matches!(attempt().await.unwrap(), Attempt::Locked { wait_seconds: 1, .. }));
 }
 

@@ -65,6 +65,7 @@ fn the_public_routes_are_these_and_no_others() {
             "GET /auth/link",
             "GET /health",
             "GET /openapi.json",
+            "POST /api/api-keys/report-leak",
             "POST /auth/email/change/confirm",
             "POST /auth/email/resend",
             "POST /auth/email/verify",

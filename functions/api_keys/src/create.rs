@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use shared::api_key::{ApiKey, StoredKey};
+use shared::api_key::{ApiKey, Cidr, KeyRate, StoredKey};
 use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
@@ -13,6 +13,7 @@ use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFields, IdempotencyKey, Json, NoStore, Operation, created};
 use shared::id::ApiKeyId;
 use shared::idempotency::{Claim, Created, Creation};
+use shared::limit::Quota;
 use shared::name::{Metadata, Name};
 use shared::principal::{Person, Principal};
 use shared::problem::{FieldProblem, Kind, Problem, Violation};
@@ -20,6 +21,7 @@ use shared::scope::Scope;
 use shared::table::StoreError;
 use shared::token::{Environment, KeyToken};
 
+use crate::limits::{CIDRS_MAX, quota, rate};
 use crate::view::View;
 
 const ROUTE: &str = "POST /api/api-keys";
@@ -37,6 +39,13 @@ pub(crate) struct Request {
     environment: Option<Environment>,
     /// From when on it is not accepted; never if not given.
     expires_at: Option<Timestamp>,
+    /// Where it may be used from; anywhere if not given.
+    #[schemars(default, length(max = 50))]
+    allowed_cidrs: Vec<Cidr>,
+    /// How fast it may be used; as fast as it likes if not given.
+    rate_limit: Option<KeyRate>,
+    /// How much it may be used; as much as it likes if not given.
+    quota: Option<Quota>,
     /// Notes of your own.
     metadata: Option<Metadata>,
 }
@@ -45,13 +54,14 @@ impl FromFields for Request {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.text("name");
         let scopes = fields.texts("scopes", Scope::ALL.len());
-        let environment = fields.optional("environment", |json| {
-            serde_json::from_str(json.get())
-                .map_err(|_| Violation::new("invalid_format", "expected `live` or `test`"))
-        });
+        let environment = fields.optional_text("environment");
         let expires_at = fields.optional_text("expires_at");
+        let allowed_cidrs = fields.texts("allowed_cidrs", CIDRS_MAX);
+        let rate_limit = fields.optional_object("rate_limit", rate);
+        let quota = fields.optional_object("quota", quota);
         let metadata = fields.optional("metadata", Metadata::read);
-        Some(Self { name: name?, scopes, environment, expires_at, metadata })
+        let name = name?;
+        Some(Self { name, scopes, environment, expires_at, allowed_cidrs, rate_limit, quota, metadata })
     }
 }
 
@@ -118,7 +128,7 @@ pub(crate) async fn handler(
 ) -> Result<Response, Problem> {
     let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
     let (key, text) = create(&core, &caller, &origin, request, claim).await?;
-    let view = View::new(key, core.clock.now());
+    let view = View::of_new(key, core.clock.now());
     Ok(NoStore(created(Answer { key: text, view })).into_response())
 }
 
@@ -144,20 +154,16 @@ async fn create(
     let id = ApiKeyId::new(now, &core.entropy)?;
     let environment = request.environment.unwrap_or(Environment::Live);
     let token = KeyToken::generate(id, environment, &core.entropy)?;
+    let who = (caller.org(), caller.user());
     let key = ApiKey {
-        id,
-        org: caller.org(),
-        name: request.name,
-        scopes: request.scopes.into_iter().collect(),
-        environment,
-        hint: token.hint(),
-        created_by: caller.user(),
-        created_at: now,
         expires_at: request.expires_at,
-        revoked_at: None,
+        allowed_cidrs: request.allowed_cidrs,
+        rate_limit: request.rate_limit,
+        quota: request.quota,
         metadata: request.metadata.unwrap_or_default(),
+        ..ApiKey::new(&token, who, request.name, request.scopes.into_iter().collect(), now)
     };
-    let stored = StoredKey { digest: token.digest(), key };
+    let stored = StoredKey::new(key, &token);
     let entry = entry.on(id);
     let (org, made) = (caller.org(), id.to_string());
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
@@ -177,27 +183,29 @@ async fn before(core: &Core, claim: Option<Claim>, now: Timestamp) -> Result<Opt
 }
 
 fn check(caller: &Principal, request: &Request, now: Timestamp) -> Result<(), Error> {
-    check_scopes(caller, &request.scopes)?;
+    let scopes: Vec<_> = request.scopes.iter().map(|scope| (*scope, false)).collect();
+    check_scopes(caller, &scopes).map_err(Error::Scopes)?;
     if request.expires_at.is_some_and(|end| end <= now) { Err(Error::Expired) } else { Ok(()) }
 }
 
-/// A key gets nothing that its maker does not have, and nothing that only people have.
-fn check_scopes(caller: &Principal, scopes: &[Scope]) -> Result<(), Error> {
+/// A key gets nothing that whoever gives it does not have, but for what it has already, and nothing that
+/// only people have.
+pub(crate) fn check_scopes(caller: &Principal, scopes: &[(Scope, bool)]) -> Result<(), Vec<FieldProblem>> {
     let held = caller.effective_scopes();
     let mut errors = Vec::new();
     if scopes.is_empty() {
         let detail = "a key without a scope can do nothing: name at least one".to_owned();
         errors.push(FieldProblem { pointer: "/scopes".to_owned(), code: "too_few", detail });
     }
-    for (place, scope) in scopes.iter().enumerate() {
+    for (place, (scope, has)) in scopes.iter().enumerate() {
         let detail = if !scope.for_keys() {
             format!("no key can hold `{scope}`")
-        } else if !held.holds(*scope) {
+        } else if !has && !held.holds(*scope) {
             format!("you do not hold `{scope}` yourself")
         } else {
             continue;
         };
         errors.push(FieldProblem { pointer: format!("/scopes/{place}"), code: NOT_HELD, detail });
     }
-    if errors.is_empty() { Ok(()) } else { Err(Error::Scopes(errors)) }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }

@@ -1,33 +1,76 @@
 //! API keys: made by people, used by programs, verified by whoever is called with one.
 
 mod create;
+mod limits;
 mod list;
 mod read;
+mod report_leak;
 mod revoke;
+mod rotate;
+mod update;
+mod usage;
 mod verify;
 
 mod view;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::extract::FromRef;
+use axum::routing::{delete, get, patch, post};
 use http::Method;
 use shared::context::Core;
 use shared::http::{Access, Route};
+use shared::limit::UsageBook;
+use shared::mail::MailQueue;
 use shared::scope::Scope;
 
+/// What this function holds while it runs.
+#[derive(Clone)]
+pub struct ApiKeys {
+    core: Core,
+    mail: MailQueue,
+    usage: Arc<UsageBook>,
+}
+
+impl ApiKeys {
+    /// The function, which has counted nothing yet.
+    pub fn new(core: Core, mail: MailQueue) -> Self {
+        Self { core, mail, usage: Arc::new(UsageBook::default()) }
+    }
+}
+
+impl FromRef<ApiKeys> for Core {
+    fn from_ref(state: &ApiKeys) -> Self {
+        state.core.clone()
+    }
+}
+
 /// The table of contents of this function. `template.yaml` has to name the same rows.
-pub fn routes() -> Vec<Route<Core>> {
+pub fn routes() -> Vec<Route<ApiKeys>> {
     let (reads, writes) = (Access::Scope(Scope::ApiKeysRead), Access::Scope(Scope::ApiKeysWrite));
+    let (all, one) = ("/api/api-keys", "/api/api-keys/{id}");
+    let row = Route::new;
     vec![
-        Route::new(Method::POST, "/api/api-keys", writes, post(create::handler), create::operation),
-        Route::new(Method::GET, "/api/api-keys", reads, get(list::handler), list::operation),
-        Route::new(Method::GET, "/api/api-keys/{id}", reads, get(read::handler), read::operation),
-        Route::new(Method::DELETE, "/api/api-keys/{id}", writes, delete(revoke::handler), revoke::operation),
-        Route::new(Method::POST, "/api/api-keys/verify", reads, post(verify::handler), verify::operation),
+        row(Method::POST, all, writes, post(create::handler), create::operation),
+        row(Method::GET, all, reads, get(list::handler), list::operation),
+        row(Method::GET, one, reads, get(read::handler), read::operation),
+        row(Method::PATCH, one, writes, patch(update::handler), update::operation),
+        row(Method::DELETE, one, writes, delete(revoke::handler), revoke::operation),
+        row(Method::POST, "/api/api-keys/{id}/rotate", writes, post(rotate::handler), rotate::operation),
+        row(Method::GET, "/api/api-keys/{id}/usage", reads, get(usage::handler), usage::operation),
+        row(Method::POST, "/api/api-keys/verify", reads, post(verify::handler), verify::operation),
+        row(
+            Method::POST,
+            "/api/api-keys/report-leak",
+            Access::Public,
+            post(report_leak::handler),
+            report_leak::operation,
+        ),
     ]
 }
 
 /// What serves the routes.
-pub fn router(core: Core) -> Router {
-    shared::router::router(routes(), core)
+pub fn router(state: ApiKeys) -> Router {
+    shared::router::router(routes(), state)
 }

@@ -1,5 +1,6 @@
 //! The Lambda function `api_keys`: a wire between the runtime and the router.
 
+use api_keys::ApiKeys;
 use shared::boot::{self, boot};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,5 +10,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn run() -> Result<(), lambda_http::Error> {
-    boot::serve(api_keys::router(boot("api_keys").await?.core)).await
+    let boot = boot("api_keys").await?;
+    let mail = boot.mail()?;
+    boot::serve(api_keys::router(ApiKeys::new(boot.core, mail))).await
 }

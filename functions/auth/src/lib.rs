@@ -37,7 +37,6 @@ use http::Method;
 use shared::config::EmailVerification;
 use shared::context::Core;
 use shared::http::{Access, Route};
-use shared::limit::Limiter;
 use shared::mail::MailQueue;
 
 pub use crate::breached::Breached;
@@ -52,7 +51,6 @@ pub struct Auth {
     core: Core,
     hasher: Hasher,
     passwords: Passwords,
-    limiter: Limiter,
     mail: MailQueue,
     verification: EmailVerification,
 }
@@ -62,12 +60,11 @@ impl Auth {
     pub fn new(
         core: Core,
         passwords: Passwords,
-        limiter: Limiter,
         mail: MailQueue,
         verification: EmailVerification,
     ) -> Result<Self, HashError> {
         let hasher = Hasher::new(core.entropy.clone())?;
-        Ok(Self { core, hasher, passwords, limiter, mail, verification })
+        Ok(Self { core, hasher, passwords, mail, verification })
     }
 }
 

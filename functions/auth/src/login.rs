@@ -60,8 +60,8 @@ pub(crate) async fn handler(
 async fn log_in(auth: &Auth, origin: &Origin, request: Request) -> Result<SignedIn, Problem> {
     let Request { email, password } = request;
     let (core, now) = (&auth.core, auth.core.clock.now());
-    auth.limiter.take(Window::LOGINS, &origin.address.subject(), now).await?.or_refuse()?;
-    let ticket = auth.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
+    auth.core.limiter.take(Window::LOGINS, &origin.address.subject(), now).await?.or_refuse()?;
+    let ticket = auth.core.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
 
     let login = core.table.login(&email).await?;
     let stored = login.as_ref().map(|login| login.password_hash.as_str());
@@ -80,7 +80,7 @@ async fn log_in(auth: &Auth, origin: &Origin, request: Request) -> Result<Signed
     let who = (login.user, login.epoch);
     let account = Account::find_anywhere(&core.table, who, login.organization).await?;
     let account = account.ok_or_else(not_accepted)?;
-    auth.limiter.succeeded(ticket).await?;
+    auth.core.limiter.succeeded(ticket).await?;
     if account.user.mfa_enabled {
         let challenge = Challenge::new(&account, &core.entropy, now)?;
         let challenge = Some(challenge.reveal(&*core.keys.ring().await).into());
@@ -112,12 +112,12 @@ pub(crate) async fn confirm(
     field: &str,
 ) -> Result<Login, Problem> {
     let (core, now) = (&auth.core, auth.core.clock.now());
-    let ticket = auth.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
+    let ticket = auth.core.limiter.attempt(Guard::PASSWORDS, &email.digest(), now).await?.or_refuse()?;
     let login = core.table.login(email).await?;
     let stored = login.as_ref().map(|login| login.password_hash.as_str());
     match (auth.hasher.verify(password, stored).await?, login) {
         (Verdict::Right | Verdict::RightButWeak, Some(login)) => {
-            auth.limiter.succeeded(ticket).await?;
+            auth.core.limiter.succeeded(ticket).await?;
             Ok(login)
         }
         (Verdict::Wrong | Verdict::Right | Verdict::RightButWeak, _) => {

@@ -32,7 +32,7 @@ impl Sent {
 
 /// Counts a mail to `email`, which need not have an account, that somebody at an address asks for.
 pub(crate) async fn take_mail(auth: &Auth, origin: &Origin, email: &Email) -> Result<(), Problem> {
-    let (limiter, now) = (&auth.limiter, auth.core.clock.now());
+    let (limiter, now) = (&auth.core.limiter, auth.core.clock.now());
     let account = email.digest();
     limiter.take(Window::MAILS, &origin.address.subject(), now).await?.or_refuse()?;
     limiter.take(Window::MAILS_TO_ACCOUNT, &account, now).await?.or_refuse()?;

@@ -158,7 +158,7 @@ pub(crate) async fn handler(
     Body { value: request, .. }: Body<Request>,
 ) -> Result<Response, Problem> {
     let now = auth.core.clock.now();
-    auth.limiter.take(Window::REGISTRATIONS, &origin.address.subject(), now).await?.or_refuse()?;
+    auth.core.limiter.take(Window::REGISTRATIONS, &origin.address.subject(), now).await?.or_refuse()?;
     auth.passwords.breached.check("/password", &request.password).await?;
     let Request { email, password, name, into } = request;
     let way = match into {

@@ -1,7 +1,7 @@
 //! What there is to say: looked up now, since what was asked for may be over by now.
 
 use shared::clock::Timestamp;
-use shared::id::{InvitationId, LinkId, OrgId, SessionId, UserId};
+use shared::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId};
 use shared::link::{InvitationToken, Link, LinkPurpose, LinkToken};
 use shared::mail::{Mail, MailTask};
 use shared::name::Name;
@@ -33,6 +33,7 @@ pub(crate) async fn letter(
         }
         Mail::NewDevice { user, session } => new_device(mailer, *user, *session).await,
         Mail::SessionStolen { user } => to(mailer, *user, |_| write::session_stolen(task.at)).await,
+        Mail::ApiKeyLeaked { user, key } => api_key_leaked(mailer, *user, *key).await,
         Mail::Invitation { organization, invitation, generation } => {
             self::invitation(mailer, *organization, (*invitation, *generation), now).await
         }
@@ -122,6 +123,14 @@ async fn new_device(mailer: &Mailer, user: UserId, session: SessionId) -> Found 
     let (user, session) = (table.user(user).await?, table.session(user, session).await?);
     let (Some(user), Some(session)) = (user, session) else { return Ok(None) };
     let page = write::new_device(session.created_at, &session.device);
+    Ok(Some(Letter { to: user.email, page }))
+}
+
+async fn api_key_leaked(mailer: &Mailer, user: UserId, key: ApiKeyId) -> Found {
+    let table = &mailer.core.table;
+    let (user, stored) = (table.user(user).await?, table.stored_key(key).await?);
+    let (Some(user), Some(stored)) = (user, stored) else { return Ok(None) };
+    let page = write::api_key_leaked(stored.key.name.as_str(), &stored.key.hint);
     Ok(Some(Letter { to: user.email, page }))
 }
 

@@ -92,6 +92,17 @@ pub(crate) fn session_stolen(at: Timestamp) -> Page {
         .say(SECURE)
 }
 
+pub(crate) fn api_key_leaked(name: &str, hint: &str) -> Page {
+    Page::new("One of your API keys was found in the open")
+        .say(format!(
+            "Somebody found your API key {} and showed us that they have all of it. It is switched off: \
+             nothing accepts it any more.",
+            quoted(name)
+        ))
+        .say(format!("It begins with {hint}"))
+        .say("Make another key for what used it, and look in the audit log for what it was used for.")
+}
+
 pub(crate) fn invitation(words: &Words<'_>, url: &str) -> Page {
     let Words { organization, inviter, role, until } = words;
     let organization = quoted(organization);

@@ -18,7 +18,6 @@ use axum::routing::{delete, get, patch, post, put};
 use http::Method;
 use shared::context::Core;
 use shared::http::{Access, Route};
-use shared::limit::Limiter;
 use shared::mail::MailQueue;
 use shared::scope::{ModuleName, Scope};
 
@@ -29,8 +28,6 @@ pub use crate::dns::{Dns, Silent};
 pub struct Organizations {
     /// What every function holds.
     pub core: Core,
-    /// Counts mails.
-    pub limiter: Limiter,
     /// Where mails are asked for.
     pub mail: MailQueue,
     /// Where domains are looked up.

@@ -13,7 +13,6 @@ async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("organizations").await?;
     let dns = boot.settings.dns_resolver()?.map_or_else(Dns::system, Dns::at)?;
     let extra_modules = boot.settings.extra_modules()?.into_iter().collect();
-    let (limiter, mail) = (boot.limits()?, boot.mail()?);
-    boot::serve(organizations::router(Organizations { core: boot.core, limiter, mail, dns, extra_modules }))
-        .await
+    let mail = boot.mail()?;
+    boot::serve(organizations::router(Organizations { core: boot.core, mail, dns, extra_modules })).await
 }

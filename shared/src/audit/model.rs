@@ -95,6 +95,12 @@ actions! {
     DomainRemoved = "domain.removed";
     /// An API key was made.
     ApiKeyCreated = "api_key.created";
+    /// An API key was changed.
+    ApiKeyUpdated = "api_key.updated";
+    /// An API key has another text.
+    ApiKeyRotated = "api_key.rotated";
+    /// Somebody showed that they have an API key which they should not have, and it was switched off.
+    ApiKeyLeaked = "api_key.leaked";
     /// An API key was revoked.
     ApiKeyRevoked = "api_key.revoked";
     /// A webhook was made.

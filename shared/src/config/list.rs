@@ -6,11 +6,10 @@ const ALL: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatc
 const API: &[&str] = &["auth", "organizations", "api_keys", "webhooks"];
 const AUTH: &[&str] = &["auth"];
 const ORGANIZATIONS: &[&str] = &["organizations"];
-const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations"];
-const LIMITING: &[&str] = &["auth", "organizations"];
+const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys"];
 const MAILER: &[&str] = &["mailer"];
 const DELIVERING: &[&str] = &["webhooks", "dispatcher"];
-const QUEUEING: &[&str] = &["auth", "organizations", "webhooks", "dispatcher"];
+const QUEUEING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher"];
 
 const fn required(name: &'static str, read_by: &'static [&'static str], about: &'static str) -> Setting {
     Setting { name, about, required: true, read_by }
@@ -24,7 +23,7 @@ const fn optional(name: &'static str, read_by: &'static [&'static str], about: &
 pub const SETTINGS: &[Setting] = &[
     required("STAGE", ALL, "The deployment stage: `dev`, `staging` or `prod`."),
     required("TABLE_NAME", ALL, "Name of the DynamoDB table."),
-    required("LIMITS_TABLE_NAME", LIMITING, "Name of the DynamoDB table with the counters of limits."),
+    required("LIMITS_TABLE_NAME", API, "Name of the DynamoDB table with the counters of limits."),
     required(
         "SECRET_KEY_ARN",
         ALL,

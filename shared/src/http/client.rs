@@ -29,6 +29,11 @@ impl ClientAddress {
         }
     }
 
+    /// The address, unless the gateway named none.
+    pub fn known(&self) -> Option<IpAddr> {
+        (!self.0.is_unspecified()).then_some(self.0)
+    }
+
     /// What limits count by: the address or, for IPv6, its first 64 bits, which one customer of a
     /// provider has whole.
     pub fn subject(&self) -> String {

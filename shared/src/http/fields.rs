@@ -136,6 +136,12 @@ impl<'a> Fields<'a> {
         self.patch(name, |json| integer(json, &range))
     }
 
+    /// A whole number within `range` that has to be there.
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(name).map(|json| integer(json, &range)).transpose();
+        self.need(name, value)
+    }
+
     /// A whole number within `range`, which may be absent.
     pub fn optional_integer(&mut self, name: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let value = self.take(name).map(|json| integer(json, &range)).transpose();
@@ -191,6 +197,31 @@ impl<'a> Fields<'a> {
         let value = read(&mut inner);
         self.problems.append(&mut inner.into_problems());
         value
+    }
+
+    /// An object read by `read`, which may be absent.
+    pub fn optional_object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Fields<'a>) -> Option<T>,
+    ) -> Option<T> {
+        if self.is_given(name) { self.object(name, read) } else { self.unread.remove(name).and(None) }
+    }
+
+    /// An object of a merge patch, which is given whole: RFC 7396 would merge what is in it, too.
+    pub fn patch_object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Fields<'a>) -> Option<T>,
+    ) -> Patch<T> {
+        match self.unread.get(name) {
+            None => Patch::Keep,
+            Some(json) if json.get() == "null" => {
+                self.unread.remove(name);
+                Patch::Clear
+            }
+            Some(_) => self.object(name, read).map_or(Patch::Keep, Patch::Set),
+        }
     }
 
     /// The JSON of a field that has to be an object, as the caller wrote it.

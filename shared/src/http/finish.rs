@@ -11,7 +11,7 @@ use lambda_http::request::RequestContext;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::id::OrgId;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{Problem, ProblemBody, RateLimit};
 
 /// Names one request in the answer (`x-request-id`) and in the log: API Gateway's id where there
 /// is one, never a header of the caller's.
@@ -63,6 +63,8 @@ pub async fn finish(
     };
     let problem = response.extensions_mut().remove::<Problem>();
     let caller = response.extensions_mut().remove::<Caller>();
+    let allowed = response.extensions_mut().remove::<RateLimit>();
+    let rate_limit = problem.as_ref().and_then(|problem| problem.rate_limit.as_deref().copied()).or(allowed);
     log(&Line {
         id: &id.0,
         method: method.as_str(),
@@ -74,6 +76,11 @@ pub async fn finish(
     });
     if let Some(problem) = problem {
         response = write(problem, &id.0, response);
+    }
+    for (name, value) in rate_limit.iter().flat_map(RateLimit::fields) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert("x-request-id", value);
@@ -131,7 +138,6 @@ fn log(line: &Line<'_>) {
 fn write(problem: Problem, request_id: &str, unwritten: Response) -> Response {
     let status = problem.kind.status();
     let retry_after = problem.retry_after_seconds;
-    let rate_limit = problem.rate_limit.clone();
     let body = axum::Json(ProblemBody::new(problem, request_id));
     // What the maker of the answer put into its headers stays (`Allow`, `WWW-Authenticate`).
     let mut headers = unwritten.into_parts().0.headers;
@@ -144,11 +150,6 @@ fn write(problem: Problem, request_id: &str, unwritten: Response) -> Response {
     }
     if let Some(seconds) = retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    for (name, value) in rate_limit.iter().flat_map(|limit| limit.fields()) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
     }
     let mut response = (status, body).into_response();
     headers.into_iter().for_each(|(name, value)| {

@@ -33,6 +33,7 @@ pub struct Operation {
     paged: bool,
     conditional: bool,
     flags: Vec<(&'static str, &'static str)>,
+    queries: Vec<(&'static str, &'static str)>,
 }
 
 impl Operation {
@@ -48,6 +49,7 @@ impl Operation {
             paged: false,
             conditional: false,
             flags: Vec::new(),
+            queries: Vec::new(),
         }
     }
 
@@ -114,6 +116,13 @@ impl Operation {
         self
     }
 
+    /// It takes a value in the query.
+    #[must_use]
+    pub fn query(mut self, name: &'static str, what: &'static str) -> Self {
+        self.queries.push((name, what));
+        self
+    }
+
     fn kinds(&self, access: Access, path: &str) -> Vec<Kind> {
         let mut kinds = self.problems.clone();
         match access {
@@ -151,7 +160,7 @@ impl Operation {
         if self.idempotent {
             kinds.extend([Kind::InvalidRequest, Kind::IdempotencyKeyReused]);
         }
-        if self.paged || !self.flags.is_empty() {
+        if self.paged || !self.flags.is_empty() || !self.queries.is_empty() {
             kinds.push(Kind::InvalidRequest);
         }
         if self.conditional {
@@ -282,6 +291,9 @@ fn parameters(row: &RouteRow) -> Vec<Value> {
             "name": name, "in": "query", "description": what,
             "schema": { "type": "boolean", "default": false },
         })
+    }));
+    parameters.extend(row.operation.queries.iter().map(|(name, what)| {
+        json!({ "name": name, "in": "query", "description": what, "schema": { "type": "string" } })
     }));
     if row.operation.paged {
         parameters.push(json!({

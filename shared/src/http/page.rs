@@ -44,6 +44,9 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
+/// A parameter of a query beside those of the page: its name and value.
+pub type Given = (&'static str, String);
+
 impl PageQuery {
     const LIMIT_DEFAULT: u16 = 20;
     const LIMIT_MAX: u16 = 100;
@@ -53,6 +56,25 @@ impl PageQuery {
         let given = format!("{flag}=true");
         let (flags, rest): (Vec<_>, Vec<_>) = query.split('&').partition(|part| *part == given);
         Ok((Self::parse(&rest.join("&"))?, !flags.is_empty()))
+    }
+
+    /// The page, and those of `beside` that are given, in the order of the names: a query has each once.
+    pub fn parse_beside(query: &str, beside: &[&'static str]) -> Result<(Self, Vec<Given>), Problem> {
+        let mut given = Vec::new();
+        let mut rest = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let Some(known) = beside.iter().copied().find(|known| *known == name) else {
+                rest.append_pair(&name, &value);
+                continue;
+            };
+            if given.iter().any(|(before, _)| *before == known) {
+                let why = format_args!("the query has `{known}` twice");
+                return Err(Problem::because(Kind::InvalidRequest, why));
+            }
+            given.push((known, value.into_owned()));
+        }
+        given.sort_unstable();
+        Ok((Self::parse(&rest.finish())?, given))
     }
 
     fn parse(query: &str) -> Result<Self, Problem> {

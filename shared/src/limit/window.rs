@@ -30,6 +30,8 @@ impl Window {
     pub const MAILS: Self = Self { name: "mails", limit: 5, seconds: 60 };
     /// Mails to one account, whoever asks for them.
     pub const MAILS_TO_ACCOUNT: Self = Self { name: "mails-to-account", limit: 1, seconds: 60 };
+    /// Reports of leaked keys from one address.
+    pub const LEAK_REPORTS: Self = Self { name: "leak-reports", limit: 20, seconds: 60 };
     /// The same, in the longer run.
     pub const MAILS_TO_ACCOUNT_HOURLY: Self =
         Self { name: "mails-to-account-hourly", limit: 5, seconds: 3600 };

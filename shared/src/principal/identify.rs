@@ -4,11 +4,12 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::{Person, Principal};
-use crate::api_key::{KeyStatus, StoredKey};
+use crate::api_key::{ApiKey, KeyStatus, Secret, StoredKey};
 use crate::clock::Timestamp;
 use crate::context::Core;
+use crate::http::ClientAddress;
 use crate::problem::{Kind, Problem};
-use crate::standing::{Standing, Who};
+use crate::standing::{Standing, USES_APART, Who};
 use crate::table::StoreError;
 use crate::token::{AccessClaims, KeyToken, kid_of};
 
@@ -21,6 +22,9 @@ pub enum Refused {
     /// It is not accepted. Callers do not learn why: unknown, wrong, expired and revoked are one.
     #[error("the access token or API key is unknown, expired or revoked")]
     NotAccepted,
+    /// It is a key, and is bound to networks that the call does not come from.
+    #[error("the key is bound to other addresses than the one that this call comes from")]
+    Elsewhere,
     /// It could not be looked up: nobody gets in while the table does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,6 +35,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Missing => Self::because(Kind::Unauthenticated, refused),
             Refused::NotAccepted => Self::because(Kind::InvalidToken, refused),
+            Refused::Elsewhere => Self::because(Kind::AddressNotAllowed, refused),
             Refused::Store(error) => error.into(),
         }
     }
@@ -46,10 +51,14 @@ pub enum Identity {
 }
 
 /// Who sends these headers.
-pub async fn identify(core: &Core, headers: &HeaderMap) -> Result<Identity, Refused> {
+pub async fn identify(
+    core: &Core,
+    headers: &HeaderMap,
+    address: &ClientAddress,
+) -> Result<Identity, Refused> {
     let token = bearer(headers).ok_or(Refused::Missing)?;
     if token.starts_with(KeyToken::PREFIX) {
-        with_key(core, token).await
+        with_key(core, token, address).await
     } else {
         with_token(core, token).await
     }
@@ -82,36 +91,61 @@ async fn with_token(core: &Core, token: &str) -> Result<Identity, Refused> {
     })
 }
 
-async fn with_key(core: &Core, text: &str) -> Result<Identity, Refused> {
+async fn with_key(core: &Core, text: &str, address: &ClientAddress) -> Result<Identity, Refused> {
+    let now = core.clock.now();
     let token = KeyToken::parse(text).ok_or(Refused::NotAccepted)?;
-    let StoredKey { key, digest } = stored_key(core, &token).await?.ok_or(Refused::NotAccepted)?;
-    let ours = digest.matches(&token.digest()) && key.environment == token.environment();
-    if !ours || key.status(core.clock.now()) != KeyStatus::Active {
+    let stored = core.key_of(&token).await?.ok_or(Refused::NotAccepted)?;
+    let secret = stored.secret(&token, now).ok_or(Refused::NotAccepted)?;
+    let key = stored.key;
+    if key.status(now) != KeyStatus::Active {
         return Err(Refused::NotAccepted);
+    }
+    if !key.allows(address.known()) {
+        return Err(Refused::Elsewhere);
     }
     // What its maker can do no longer, the key cannot do either.
     let maker = key.created_by;
-    let standing = standing(core, (maker, Some(key.org), None)).await?.ok_or(Refused::NotAccepted)?;
+    let standing = core.standing_of_maker(&key).await?.ok_or(Refused::NotAccepted)?;
     let Standing::Member { role, modules, status } = standing else { return Err(Refused::NotAccepted) };
+    core.note_use(&key, secret, now).await;
     let scopes = key.scopes.intersection(&role.scopes());
-    let (key, org) = (key.id, key.org);
-    Ok(Identity::Principal(Principal::ApiKey { key, org, maker, role, scopes, modules, status }))
+    let ApiKey { id: key, org, rate_limit: rate, quota, .. } = key;
+    let principal = Principal::ApiKey { key, org, maker, role, rate, quota, scopes, modules, status };
+    Ok(Identity::Principal(principal))
 }
 
-async fn stored_key(core: &Core, token: &KeyToken) -> Result<Option<StoredKey>, Refused> {
-    let asked_at = core.clock.now();
-    if let Some(key) = core.standings.key(&token.id(), asked_at) {
-        return Ok(Some(key));
+impl Core {
+    /// The key that a text names, as it was within the last [`crate::standing::REMEMBERED`].
+    pub async fn key_of(&self, token: &KeyToken) -> Result<Option<StoredKey>, StoreError> {
+        let asked_at = self.clock.now();
+        if let Some(key) = self.standings.key(&token.id(), asked_at) {
+            return Ok(Some(key));
+        }
+        let key = self.table.stored_key(token.id()).await?;
+        // Only a key that is accepted now is remembered: guesses do not fill the memory.
+        let good = |key: &&StoredKey| {
+            key.secret(token, asked_at).is_some() && key.key.status(asked_at) == KeyStatus::Active
+        };
+        if let Some(key) = key.as_ref().filter(good) {
+            self.standings.keep_key(token.id(), key, asked_at);
+        }
+        Ok(key)
     }
-    let key = core.table.stored_key(token.id()).await?;
-    // Only a key that is accepted now is remembered: guesses do not fill the memory.
-    let good = |key: &&StoredKey| {
-        key.digest.matches(&token.digest()) && key.key.status(asked_at) == KeyStatus::Active
-    };
-    if let Some(key) = key.as_ref().filter(good) {
-        core.standings.keep_key(token.id(), key, asked_at);
+
+    /// Writes down that a key was used, where that is worth a write. Nothing depends on it.
+    pub async fn note_use(&self, key: &ApiKey, secret: Secret, now: Timestamp) {
+        if !self.standings.is_worth_noting((key.id, secret), now) {
+            return;
+        }
+        if let Err(error) = self.table.note_use(key, secret, now, USES_APART).await {
+            tracing::warn!(%error, key = %key.id, "the use of a key is not on record");
+        }
     }
-    Ok(key)
+
+    /// What the maker of a key is by now in its organisation.
+    pub async fn standing_of_maker(&self, key: &ApiKey) -> Result<Option<Standing>, StoreError> {
+        standing(self, (key.created_by, Some(key.org), None)).await
+    }
 }
 
 async fn standing(core: &Core, who: Who) -> Result<Option<Standing>, StoreError> {

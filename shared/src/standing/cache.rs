@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-use super::{REMEMBERED, Standing, Who};
-use crate::api_key::StoredKey;
+use super::{REMEMBERED, Standing, USES_APART, Who};
+use crate::api_key::{Secret, StoredKey};
 use crate::clock::Timestamp;
 use crate::id::ApiKeyId;
 
@@ -15,6 +15,7 @@ use crate::id::ApiKeyId;
 pub struct StandingCache {
     standings: Remembered<Who, Standing>,
     keys: Remembered<ApiKeyId, StoredKey>,
+    uses: Mutex<HashMap<(ApiKeyId, Secret), Timestamp>>,
 }
 
 impl StandingCache {
@@ -33,11 +34,28 @@ impl StandingCache {
         self.keys.get(id, now)
     }
 
+    /// Whether a use of a key is to be written down: the first that this function sees in
+    /// [`USES_APART`].
+    pub fn is_worth_noting(&self, use_of: (ApiKeyId, Secret), now: Timestamp) -> bool {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = uses.get(&use_of).is_some_and(|at| *at <= now && now.since(*at) < USES_APART);
+        if !noted {
+            if uses.len() >= ENTRIES_MAX {
+                uses.clear();
+            }
+            uses.insert(use_of, now);
+        }
+        !noted
+    }
+
     /// Remembers a key.
     pub fn keep_key(&self, id: ApiKeyId, key: &StoredKey, asked_at: Timestamp) {
         self.keys.put(id, key.clone(), asked_at);
     }
 }
+
+/// A function that sees more callers than this in so short a time starts over.
+const ENTRIES_MAX: usize = 4096;
 
 struct Remembered<K, V>(Mutex<HashMap<K, (Timestamp, V)>>);
 
@@ -48,9 +66,6 @@ impl<K, V> Default for Remembered<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
-    /// A function that sees more callers than this in five seconds starts over.
-    const ENTRIES_MAX: usize = 4096;
-
     fn get(&self, key: &K, now: Timestamp) -> Option<V> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (asked_at, value) = entries.get(key)?;
@@ -61,7 +76,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
 
     fn put(&self, key: K, value: V, asked_at: Timestamp) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= Self::ENTRIES_MAX {
+        if entries.len() >= ENTRIES_MAX {
             entries.clear();
         }
         entries.insert(key, (asked_at, value));
@@ -82,12 +97,23 @@ mod tests {
     }
 
     #[test]
+    fn a_use_is_worth_noting_once_in_five_minutes_and_for_each_secret() {
+        let cache = StandingCache::default();
+        let entropy = crate::entropy::Entropy::system();
+        let at = Timestamp::from_seconds;
+        let id = ApiKeyId::new(at(0), &entropy).unwrap();
+        let noted = [0, 1, 299, 300, 301].map(|s| cache.is_worth_noting((id, Secret::Current), at(s)));
+        assert_eq!(noted, [true, false, false, true, false]);
+        assert!(cache.is_worth_noting((id, Secret::Previous), at(301)));
+    }
+
+    #[test]
     fn the_memory_is_bounded() {
         let remembered = Remembered::default();
         let now = Timestamp::from_millis(1);
-        for caller in 0..=Remembered::<usize, ()>::ENTRIES_MAX {
+        for caller in 0..=ENTRIES_MAX {
             remembered.put(caller, (), now);
         }
-        assert!(remembered.0.lock().unwrap().len() < Remembered::<usize, ()>::ENTRIES_MAX);
+        assert!(remembered.0.lock().unwrap().len() < ENTRIES_MAX);
     }
 }

@@ -1,6 +1,7 @@
 //! Several writes that happen together or not at all.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
@@ -75,6 +76,38 @@ impl Transaction<'_> {
             .build()?;
         self.items.push(TransactWriteItem::builder().update(update).build());
         Ok(self)
+    }
+
+    /// Writes the attributes of `value` into an item where `condition` holds, takes those of `optional`
+    /// away that it has not, and leaves all others as they are.
+    pub(crate) fn change<T: Serialize>(
+        self,
+        key: &Key,
+        value: &T,
+        optional: &[&str],
+        condition: &str,
+        mut values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        let mut item = to_item(key, value, None)?;
+        item.retain(|name, _| name != "pk" && name != "sk");
+        let gone: Vec<_> = optional.iter().copied().filter(|name| !item.contains_key(*name)).collect();
+        let attributes: Vec<String> = item.keys().cloned().collect();
+        let places: Vec<String> =
+            (0..attributes.len() + gone.len()).map(|place| format!("#c{place}")).collect();
+        let mut sets = Vec::new();
+        for (place, attribute) in attributes.iter().enumerate() {
+            if let Some(value) = item.remove(attribute) {
+                sets.push(format!("#c{place} = :c{place}"));
+                values.insert(format!(":c{place}"), value);
+            }
+        }
+        let mut change = format!("SET {}", sets.join(", "));
+        if !gone.is_empty() {
+            let _ = write!(change, " REMOVE {}", places[attributes.len()..].join(", "));
+        }
+        let named = attributes.iter().map(String::as_str).chain(gone);
+        let names: Vec<_> = places.iter().map(String::as_str).zip(named).collect();
+        self.update(key, &change, condition, &names, values)
     }
 
     /// Deletes an item that has to be there.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::base62;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::id::ApiKeyId;
+use crate::problem::Violation;
 
 /// Whether a key works on real data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,6 +28,18 @@ impl Environment {
         match self {
             Self::Live => "aif_live_",
             Self::Test => "aif_test_",
+        }
+    }
+}
+
+impl std::str::FromStr for Environment {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        match text {
+            "live" => Ok(Self::Live),
+            "test" => Ok(Self::Test),
+            _ => Err(Violation::new("invalid_format", "expected `live` or `test`")),
         }
     }
 }
@@ -170,6 +183,20 @@ mod tests {
             "aif_live_\u{e9}",
         ] {
             assert!(KeyToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_keys_have_the_form_and_share_no_part() {
+        let mut parts = std::collections::HashSet::new();
+        for _ in 0..10_000 {
+            let text = key().reveal_once();
+            assert!(KeyToken::parse(&text).is_some(), "{text}");
+            let given: Vec<_> = text.split('_').collect();
+            assert_eq!(given[..2], ["aif", "live"]);
+            assert_eq!(given[2..].iter().map(|part| part.len()).collect::<Vec<_>>(), [22, 43, 6]);
+            assert!(given[2..].iter().all(|part| base62::is_base62(part)), "{text}");
+            assert!(parts.insert(given[2].to_owned()) && parts.insert(given[3].to_owned()), "{text}");
         }
     }
 

@@ -42,8 +42,6 @@ pub struct App {
     pub hands: Hands,
     /// What its functions hold.
     pub core: Core,
-    /// Counts attempts.
-    pub limiter: Limiter,
     /// What DNS says.
     pub names: NameServer,
     services: Services,
@@ -107,6 +105,7 @@ impl App {
             keys: Arc::new(Keeper::open(secrets, secret_id, clock).await.unwrap()),
             table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
             issuer: Self::ISSUER.into(),
+            limiter,
             standings: Arc::new(StandingCache::default()),
         };
         let deliveries = Queue::new(aws::sqs(&queue.url), queue.url.clone());
@@ -115,7 +114,7 @@ impl App {
             dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
         let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
         let passwords = Passwords { level, ..Passwords::default() };
-        let auth = Auth::new(core.clone(), passwords, limiter.clone(), mails.clone(), verification).unwrap();
+        let auth = Auth::new(core.clone(), passwords, mails.clone(), verification).unwrap();
         let mailer = Mailer {
             core: core.clone(),
             ses: aws::ses(services.endpoint(Service::Ses)),
@@ -125,16 +124,16 @@ impl App {
         let names = NameServer::start().await;
         let organizations = Organizations {
             core: core.clone(),
-            limiter: limiter.clone(),
-            mail: mails,
+            mail: mails.clone(),
             dns: Dns::at(names.address()).unwrap(),
             extra_modules: vec!["billing".parse().unwrap()],
         };
         let webhooks = webhooks::Webhooks { core: core.clone(), queue: deliveries, egress };
+        let api_key_mails = mails;
         let functions = Functions {
             auth: auth::router(auth),
             organizations: organizations::router(organizations),
-            api_keys: api_keys::router(core.clone()),
+            api_keys: api_keys::router(api_keys::ApiKeys::new(core.clone(), api_key_mails)),
             webhooks: webhooks::router(webhooks),
         };
         let (url, server) = serve(functions).await;
@@ -142,7 +141,6 @@ impl App {
         Self {
             hands,
             core,
-            limiter,
             names,
             services,
             queue,

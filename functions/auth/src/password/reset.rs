@@ -70,7 +70,7 @@ pub(crate) async fn handler(
     });
     written.await?.map_err(|Cancelled(_)| unusable())?;
     // Whoever the account belongs to has shown it: a lock that somebody else brought about ends.
-    auth.limiter.forgive(Guard::PASSWORDS, &email.digest()).await?;
+    auth.core.limiter.forgive(Guard::PASSWORDS, &email.digest()).await?;
     end_sessions(&auth, user.id).await;
     tell(&auth, Mail::PasswordChanged { user: user.id }).await;
     Ok(StatusCode::NO_CONTENT)

@@ -49,10 +49,14 @@ pub(crate) async fn handler(
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
     let over = || Problem::because(Kind::InvalidCode, "the challenge is over: log in again");
     let (core, now) = (&auth.core, auth.core.clock.now());
-    auth.limiter.take(shared::limit::Window::LOGINS, &origin.address.subject(), now).await?.or_refuse()?;
+    auth.core
+        .limiter
+        .take(shared::limit::Window::LOGINS, &origin.address.subject(), now)
+        .await?
+        .or_refuse()?;
     let ring = core.keys.ring().await;
     let challenge = Challenge::parse(&challenge.0, &ring, now).ok_or_else(over)?;
-    auth.limiter.attempt(Guard::CHALLENGE, &challenge.subject(), now).await?.or_refuse()?;
+    auth.core.limiter.attempt(Guard::CHALLENGE, &challenge.subject(), now).await?.or_refuse()?;
     let who = (challenge.user, challenge.epoch);
     let account = Account::find_anywhere(&core.table, who, challenge.org).await?.ok_or_else(over)?;
     if let Err(refused) = shown(&auth, &account.user, Some(&code)).await {

@@ -74,7 +74,7 @@ pub(crate) async fn handler(
     let nothing = || Problem::because(Kind::MfaState, "nothing was begun, or it is on already");
     let user = person(core, asker).await?;
     let subject = user.id.to_string();
-    let ticket = auth.limiter.attempt(Guard::FACTORS, &subject, now).await?.or_refuse()?;
+    let ticket = auth.core.limiter.attempt(Guard::FACTORS, &subject, now).await?.or_refuse()?;
     let factor = core.table.factor(user.id).await?.filter(|factor| factor.is_pending(now));
     let factor = factor.ok_or_else(nothing)?;
     let Some(step) = step_of(&auth, &user, &factor, &request.code).await? else {
@@ -87,7 +87,7 @@ pub(crate) async fn handler(
         core.table.transaction().confirm_factor(&factor, step, &digests, now)?.set_mfa(user.id, true)
     });
     written.await?.map_err(|Cancelled(_)| nothing())?;
-    auth.limiter.succeeded(ticket).await?;
+    auth.core.limiter.succeeded(ticket).await?;
     tell(&auth, Mail::SecondFactorChanged { user: user.id, enabled: true }).await;
     Ok(NoStore(Json(Answer::new(&codes))))
 }

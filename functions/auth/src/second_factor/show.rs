@@ -35,13 +35,13 @@ pub(crate) async fn shown(auth: &Auth, user: &User, code: Option<&Code>) -> Resu
         return Err(Problem::field("/code", violation));
     };
     let now = auth.core.clock.now();
-    let ticket = auth.limiter.attempt(Guard::FACTORS, &user.id.to_string(), now).await?.or_refuse()?;
+    let ticket = auth.core.limiter.attempt(Guard::FACTORS, &user.id.to_string(), now).await?.or_refuse()?;
     let factor = auth.core.table.factor(user.id).await?.filter(Factor::is_confirmed);
     let factor = factor.ok_or_else(not_accepted)?;
     if !accept(auth, user, &factor, code).await? {
         return Err(not_accepted());
     }
-    auth.limiter.succeeded(ticket).await?;
+    auth.core.limiter.succeeded(ticket).await?;
     Ok(())
 }
 

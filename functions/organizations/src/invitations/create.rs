@@ -91,7 +91,7 @@ async fn prepare(
     let core = &state.core;
     let role = request.role.unwrap_or(Role::Member);
     may_grant(own, role)?;
-    state.limiter.take(Window::MAILS_TO_ACCOUNT, &request.email.digest(), now).await?.or_refuse()?;
+    state.core.limiter.take(Window::MAILS_TO_ACCOUNT, &request.email.digest(), now).await?.or_refuse()?;
     if core.table.live_invitations(own.org, now).await?.len() >= Invitation::PENDING_MAX {
         let detail = format_args!("at most {} invitations wait for an answer", Invitation::PENDING_MAX);
         return Err(Problem::because(Kind::LimitReached, detail));

@@ -36,7 +36,7 @@ pub(crate) async fn handler(
     let invitation = found.filter(pending).ok_or_else(Problem::not_found)?;
     may_grant(&own, invitation.role)?;
     let account = invitation.email.digest();
-    state.limiter.take(Window::MAILS_TO_ACCOUNT, &account, now).await?.or_refuse()?;
+    state.core.limiter.take(Window::MAILS_TO_ACCOUNT, &account, now).await?.or_refuse()?;
     let inviter = own.caller.user();
     let entry = own.entry(&origin, Action::InvitationResent, now).on(id);
     let written = table

@@ -50,7 +50,7 @@ async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
             break;
         }
         for key in keys {
-            table.forget_api_key(org, key.id).await?;
+            table.forget_api_key(org, key.key.id).await?;
         }
     }
     for domain in table.domains(org).await? {

@@ -66,7 +66,14 @@ async fn a_key_is_shown_whole_in_the_answer_that_makes_it() {
             "created_at": "2026-01-01T00:00:00.000Z",
             "expires_at": "2026-02-01T00:00:00.000Z",
             "revoked_at": null,
+            "leaked_at": null,
+            "allowed_cidrs": [],
+            "rate_limit": null,
+            "quota": null,
             "metadata": { "team": "money" },
+            "last_used_at": null,
+            "previous_expires_at": null,
+            "previous_last_used_at": null,
         })
     );
     assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -108,8 +108,8 @@ async fn a_limit_is_1_to_100() {
         let detail = json!({ "detail": "`limit` is a number from 1 to 100" });
         assert_problem(&answer, 400, "invalid_request", "The request cannot be understood", &detail);
     }
-    let answer = app.get("/api/api-keys?status=active", &ada.token).send().await;
-    let detail = json!({ "detail": "there is no query parameter `status` here" });
+    let answer = app.get("/api/api-keys?state=active", &ada.token).send().await;
+    let detail = json!({ "detail": "there is no query parameter `state` here" });
     assert_problem(&answer, 400, "invalid_request", "The request cannot be understood", &detail);
 }
 

@@ -1,9 +1,14 @@
 //! `/api/api-keys`.
 
 mod create;
+mod leak;
+mod limits;
 mod list;
 mod read;
 mod revoke;
+mod rotate;
+mod update;
+mod usage;
 mod verify;
 
 use std::time::Duration;
@@ -54,6 +59,27 @@ async fn call(app: &App, key: &str) -> Answer {
     app.get("/api/events/evt_01kdvdna000w3ge1r70w3ge1r7", key).send().await
 }
 
+/// Somebody makes a key that holds whatever `body` says beside its name and scope.
+async fn made_with(app: &App, account: &Account, body: &Value) -> Made {
+    let mut whole = json!({ "name": "A key", "scopes": ["events:read"] });
+    whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+    let body = create(app, &account.token, &whole).send().await.expect(201);
+    Made { id: text(&body, "/id").to_owned(), key: text(&body, "/key").to_owned() }
+}
+
+async fn change(app: &App, token: &str, id: &str, body: &Value) -> Answer {
+    app.call(http::Method::PATCH, &format!("/api/api-keys/{id}")).bearer(token).json(body).send().await
+}
+
+fn rotate(app: &App, token: &str, id: &str, body: &Value) -> Request {
+    app.post(&format!("/api/api-keys/{id}/rotate"), token, body)
+}
+
+/// The code of a verdict.
+async fn code(app: &App, token: &str, key: &str) -> String {
+    text(&verify(app, token, key).send().await.expect(200), "/code").to_owned()
+}
+
 fn in_seconds(seconds: u64) -> Timestamp {
     App::START.plus(Duration::from_secs(seconds))
 }
@@ -86,20 +112,10 @@ async fn key_of(app: &App, account: &Account, org: OrgId, scopes: &[Scope]) -> S
     let (now, entropy) = (app.core.clock.now(), &app.core.entropy);
     let id = ApiKeyId::new(now, entropy).unwrap();
     let token = KeyToken::generate(id, Environment::Live, entropy).unwrap();
-    let key = ApiKey {
-        id,
-        org,
-        name: "Of better days".parse().unwrap(),
-        scopes: scopes.iter().copied().collect(),
-        environment: Environment::Live,
-        hint: token.hint(),
-        created_by: account.user.parse().unwrap(),
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        metadata: shared::name::Metadata::default(),
-    };
-    let stored = StoredKey { digest: token.digest(), key };
+    let who = (org, account.user.parse().unwrap());
+    let scopes = scopes.iter().copied().collect();
+    let key = ApiKey::new(&token, who, "Of better days".parse().unwrap(), scopes, now);
+    let stored = StoredKey::new(key, &token);
     let transaction = app.core.table.transaction().put_api_key(&stored).unwrap();
     transaction.commit().await.unwrap().unwrap();
     token.reveal_once()
