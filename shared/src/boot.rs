@@ -22,6 +22,7 @@ use crate::context::Core;
 use crate::entropy::Entropy;
 use crate::limit::Limiter;
 use crate::mail::MailQueue;
+use crate::operational::Operational;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
 use crate::secret::Keeper;
@@ -152,6 +153,12 @@ impl Boot {
         Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
     }
 
+    /// What publishes operational events.
+    pub fn operational(&self) -> Result<Operational, ConfigError> {
+        let Core { table, clock, entropy, .. } = self.core.clone();
+        Ok(Operational::new(table, self.queue()?, (clock, entropy)))
+    }
+
     /// The queue of mails.
     pub fn mail(&self) -> Result<MailQueue, ConfigError> {
         let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
@@ -186,8 +193,8 @@ pub fn logs() {
 }
 
 fn filter(level: &str) -> String {
-    const OURS: [&str; 7] =
-        ["shared", "auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer"];
+    const OURS: [&str; 8] =
+        ["shared", "auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer"];
     match level {
         "debug" | "trace" => {
             OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
@@ -228,7 +235,7 @@ mod tests {
     fn a_fine_level_is_for_our_own_code_only() {
         assert_eq!(
             filter("trace"),
-            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace"
+            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace"
         );
         assert_eq!(
             [filter("warn"), filter("info"), filter(""), filter("x=y")],

@@ -32,6 +32,7 @@ pub mod webhook;
 pub mod event;
 pub mod delivery;
 pub mod queue;
+pub mod operational;
 pub mod mail;
 pub mod context;
 pub mod principal;

@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 pub use admit::{Admission, admit};
-pub use identify::{Identity, Refused, identify};
+pub use identify::{Identity, Refused, identify, recognise};
 
 use crate::api_key::KeyRate;
 use crate::audit::{Action, Actor, Entry, Origin};
@@ -101,13 +101,15 @@ impl Principal {
         }
     }
 
-    fn status(&self) -> OrganizationStatus {
+    /// Whether the organisation can be used.
+    pub fn status(&self) -> OrganizationStatus {
         match self {
             Self::Session { status, .. } | Self::ApiKey { status, .. } => *status,
         }
     }
 
-    fn modules(&self) -> &Modules {
+    /// What the organisation has switched on.
+    pub fn modules(&self) -> &Modules {
         match self {
             Self::Session { modules, .. } | Self::ApiKey { modules, .. } => modules,
         }

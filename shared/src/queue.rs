@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::event::Event;
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
 use crate::problem::{Problem, chain};
 
@@ -28,6 +29,14 @@ pub struct DeliveryTask {
     pub attempt: u16,
     /// Not earlier than this: SQS delays by 15 minutes at the most.
     pub not_before: Timestamp,
+}
+
+impl Event {
+    /// The first task of each of its deliveries.
+    pub fn tasks(&self, now: Timestamp) -> Vec<DeliveryTask> {
+        let task = |webhook| DeliveryTask::new(self.org, DeliveryId { event: self.id, webhook }, 1, now);
+        self.matched.iter().copied().map(task).collect()
+    }
 }
 
 /// A message that is no task of ours.

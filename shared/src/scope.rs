@@ -126,6 +126,11 @@ impl Scopes {
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
         self.0.iter().copied()
     }
+
+    /// Their names, separated by spaces, as OAuth writes them (RFC 6749, 3.3).
+    pub fn joined(&self) -> String {
+        self.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl FromIterator<Scope> for Scopes {

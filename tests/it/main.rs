@@ -3,12 +3,14 @@
 
 mod accounts;
 mod audit;
+mod authorizer;
 mod bug_classes;
 mod documents;
 mod domains;
 mod mails;
 mod matrix;
 mod membership;
+mod operational;
 mod routes;
 mod security;
 mod template;

@@ -75,6 +75,8 @@ fn the_public_routes_are_these_and_no_others() {
             "POST /auth/password/reset",
             "POST /auth/refresh",
             "POST /auth/register",
+            "POST /oauth/revoke",
+            "POST /oauth/token",
         ]
     );
 }

@@ -15,6 +15,7 @@ use shared::id::ApiKeyId;
 use shared::idempotency::{Claim, Created, Creation};
 use shared::limit::Quota;
 use shared::name::{Metadata, Name};
+use shared::operational::{Operational, OperationalKind};
 use shared::principal::{Person, Principal};
 use shared::problem::{FieldProblem, Kind, Problem, Violation};
 use shared::scope::Scope;
@@ -120,6 +121,7 @@ impl From<Error> for Problem {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
+    State(operational): State<Operational>,
     _: Person,
     caller: Principal,
     origin: Origin,
@@ -127,15 +129,14 @@ pub(crate) async fn handler(
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
     let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
-    let (key, text) = create(&core, &caller, &origin, request, claim).await?;
+    let (key, text) = create((&core, &operational), (&caller, &origin), request, claim).await?;
     let view = View::of_new(key, core.clock.now());
     Ok(NoStore(created(Answer { key: text, view })).into_response())
 }
 
 async fn create(
-    core: &Core,
-    caller: &Principal,
-    origin: &Origin,
+    (core, operational): (&Core, &Operational),
+    (caller, origin): (&Principal, &Origin),
     request: Request,
     claim: Option<Claim>,
 ) -> Result<(ApiKey, String), Error> {
@@ -168,10 +169,16 @@ async fn create(
     let (org, made) = (caller.org(), id.to_string());
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
     let table = &core.table;
-    match (table.create_once(&creation, || table.transaction().put_api_key(&stored)).await?, claim) {
+    let told = View::of_new(stored.key.clone(), now);
+    let event = operational.prepare(org, OperationalKind::ApiKeyCreated, json!(told)).await?;
+    let build = || table.transaction().put_api_key(&stored)?.tell(event.as_ref());
+    match (table.create_once(&creation, build).await?, claim) {
         (Created::Before(record), Some(claim)) => Err(Error::Before(record.secret_was_shown(&claim))),
         (Created::Refused(_), _) => Err(StoreError::Contended.into()),
-        (Created::Before(_) | Created::Now, _) => Ok((stored.key, token.reveal_once())),
+        (Created::Before(_) | Created::Now, _) => {
+            operational.dispatch(event).await;
+            Ok((stored.key, token.reveal_once()))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod create;
 mod limits;
 mod list;
+mod oauth;
 mod read;
 mod report_leak;
 mod revoke;
@@ -23,6 +24,7 @@ use shared::context::Core;
 use shared::http::{Access, Route};
 use shared::limit::UsageBook;
 use shared::mail::MailQueue;
+use shared::operational::Operational;
 use shared::scope::Scope;
 
 /// What this function holds while it runs.
@@ -30,13 +32,20 @@ use shared::scope::Scope;
 pub struct ApiKeys {
     core: Core,
     mail: MailQueue,
+    operational: Operational,
     usage: Arc<UsageBook>,
 }
 
 impl ApiKeys {
     /// The function, which has counted nothing yet.
-    pub fn new(core: Core, mail: MailQueue) -> Self {
-        Self { core, mail, usage: Arc::new(UsageBook::default()) }
+    pub fn new(core: Core, mail: MailQueue, operational: Operational) -> Self {
+        Self { core, mail, operational, usage: Arc::new(UsageBook::default()) }
+    }
+}
+
+impl FromRef<ApiKeys> for Operational {
+    fn from_ref(state: &ApiKeys) -> Self {
+        state.operational.clone()
     }
 }
 
@@ -66,6 +75,27 @@ pub fn routes() -> Vec<Route<ApiKeys>> {
             Access::Public,
             post(report_leak::handler),
             report_leak::operation,
+        ),
+        row(
+            Method::POST,
+            "/oauth/token",
+            Access::Public,
+            post(oauth::token::handler),
+            oauth::token::operation,
+        ),
+        row(
+            Method::POST,
+            "/oauth/introspect",
+            reads,
+            post(oauth::introspect::handler),
+            oauth::introspect::operation,
+        ),
+        row(
+            Method::POST,
+            "/oauth/revoke",
+            Access::Public,
+            post(oauth::revoke::handler),
+            oauth::revoke::operation,
         ),
     ]
 }

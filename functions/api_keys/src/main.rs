@@ -11,6 +11,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("api_keys").await?;
-    let mail = boot.mail()?;
-    boot::serve(api_keys::router(ApiKeys::new(boot.core, mail))).await
+    let (mail, operational) = (boot.mail()?, boot.operational()?);
+    boot::serve(api_keys::router(ApiKeys::new(boot.core, mail, operational))).await
 }

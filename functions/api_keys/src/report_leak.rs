@@ -12,6 +12,7 @@ use shared::audit::{Action, Actor, Origin};
 use shared::http::{Fields, FromFields, Json as Body, Operation};
 use shared::limit::Window;
 use shared::mail::Mail;
+use shared::operational::OperationalKind;
 use shared::problem::{Kind, Problem, Violation};
 use shared::token::KeyToken;
 
@@ -108,11 +109,12 @@ pub(crate) async fn handler(
         Some(Found(url)) if !url.contains(&request.key) => entry.with("url", url),
         Some(_) | None => entry,
     };
-    let (table, entries) = (&core.table, [entry]);
-    let written = table
-        .commit_audited(key.org, &entries, || table.transaction().mark_api_key_leaked(key.org, key.id, now));
+    let (table, entries, told) = (&core.table, [entry], json!({ "id": key.id, "leaked_at": now }));
+    let event = state.operational.prepare(key.org, OperationalKind::ApiKeyLeaked, told).await?;
+    let build = || table.transaction().mark_api_key_leaked(key.org, key.id, now)?.tell(event.as_ref());
     // Refused when it was revoked or reported before.
-    if written.await?.is_ok() {
+    if table.commit_audited(key.org, &entries, build).await?.is_ok() {
+        state.operational.dispatch(event).await;
         state.mail.send(Mail::ApiKeyLeaked { user: key.created_by, key: key.id }, now).await?;
     }
     Ok(received)

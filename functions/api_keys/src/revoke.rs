@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::context::Core;
 use shared::http::{Operation, PathId};
 use shared::id::ApiKeyId;
+use shared::operational::{Operational, OperationalKind};
 use shared::principal::Principal;
 use shared::problem::Problem;
 
@@ -16,13 +18,19 @@ pub(crate) fn operation() -> Operation {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
+    State(operational): State<Operational>,
     caller: Principal,
     origin: Origin,
     PathId(id): PathId<ApiKeyId>,
 ) -> Result<StatusCode, Problem> {
     let (table, org, now) = (&core.table, caller.org(), core.clock.now());
     let entry = caller.entry(&origin, Action::ApiKeyRevoked, now).on(id);
-    let revoked =
-        table.commit_audited(org, &[entry], || table.transaction().revoke_api_key(org, id, now)).await?;
-    if revoked.is_ok() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+    let told = json!({ "id": id, "revoked_at": now });
+    let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, told).await?;
+    let build = || table.transaction().revoke_api_key(org, id, now)?.tell(event.as_ref());
+    if table.commit_audited(org, &[entry], build).await?.is_err() {
+        return Err(Problem::not_found());
+    }
+    operational.dispatch(event).await;
+    Ok(StatusCode::NO_CONTENT)
 }

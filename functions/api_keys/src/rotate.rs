@@ -14,6 +14,7 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation, PathId};
 use shared::id::ApiKeyId;
+use shared::operational::{Operational, OperationalKind};
 use shared::principal::{Person, Principal};
 use shared::problem::{Kind, Problem};
 use shared::token::KeyToken;
@@ -65,6 +66,7 @@ pub(crate) fn operation() -> Operation {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
+    State(operational): State<Operational>,
     _: Person,
     caller: Principal,
     origin: Origin,
@@ -83,10 +85,12 @@ pub(crate) async fn handler(
     let entry = caller.entry(&origin, Action::ApiKeyRotated, now).on(id);
     let entries = [entry.with("previous_expires_at", previous_expires_at)];
     // Not tried again: of two rotations at once, one would make the other's text worthless unseen.
-    let written = table.commit_audited(org, &entries, || table.transaction().rotate_api_key(&new)).await?;
-    if written.is_ok() {
-        Ok(NoStore(Json(Answer { id, key: token.reveal_once(), previous_expires_at })))
-    } else {
-        Err(Problem::of(Kind::Conflict).retry_after(1))
+    let told = json!({ "id": id, "previous_expires_at": previous_expires_at });
+    let event = operational.prepare(org, OperationalKind::ApiKeyRotated, told).await?;
+    let build = || table.transaction().rotate_api_key(&new)?.tell(event.as_ref());
+    if table.commit_audited(org, &entries, build).await?.is_err() {
+        return Err(Problem::of(Kind::Conflict).retry_after(1));
     }
+    operational.dispatch(event).await;
+    Ok(NoStore(Json(Answer { id, key: token.reveal_once(), previous_expires_at })))
 }

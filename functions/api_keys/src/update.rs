@@ -33,7 +33,7 @@ pub(crate) struct Request {
 
 /// The request as the document describes it: what is not named stays, null takes away.
 #[derive(JsonSchema)]
-#[schemars(rename = "UpdateApiKey", deny_unknown_fields)]
+#[schemars(rename = "UpdateApiKey", deny_unknown_fields, transform = without_defaults)]
 #[expect(dead_code, reason = "it is only described")]
 struct Described {
     #[schemars(default)]
@@ -47,6 +47,14 @@ struct Described {
     rate_limit: Option<KeyRate>,
     quota: Option<Quota>,
     metadata: Option<Metadata>,
+}
+
+/// What may be left out of a merge patch has no value then: it stays as it is.
+fn without_defaults(schema: &mut schemars::Schema) {
+    let properties = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut);
+    for property in properties.into_iter().flat_map(serde_json::Map::values_mut) {
+        property.as_object_mut().map(|property| property.remove("default"));
+    }
 }
 
 impl FromFields for Request {

@@ -2,12 +2,15 @@
 
 use super::Setting;
 
-const ALL: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer"];
-const API: &[&str] = &["auth", "organizations", "api_keys", "webhooks"];
+const ALL: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer"];
+/// Those that are called with credentials.
+const CALLED: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "authorizer"];
 const AUTH: &[&str] = &["auth"];
 const ORGANIZATIONS: &[&str] = &["organizations"];
 const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys"];
 const MAILER: &[&str] = &["mailer"];
+const AUTHORIZER: &[&str] = &["authorizer"];
+const PUBLISHING: &[&str] = &["api_keys", "webhooks", "dispatcher"];
 const DELIVERING: &[&str] = &["webhooks", "dispatcher"];
 const QUEUEING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher"];
 
@@ -23,13 +26,13 @@ const fn optional(name: &'static str, read_by: &'static [&'static str], about: &
 pub const SETTINGS: &[Setting] = &[
     required("STAGE", ALL, "The deployment stage: `dev`, `staging` or `prod`."),
     required("TABLE_NAME", ALL, "Name of the DynamoDB table."),
-    required("LIMITS_TABLE_NAME", API, "Name of the DynamoDB table with the counters of limits."),
+    required("LIMITS_TABLE_NAME", CALLED, "Name of the DynamoDB table with the counters of limits."),
     required(
         "SECRET_KEY_ARN",
         ALL,
         "Secrets Manager secret that holds SECRET_KEY: JSON with `kid`, `key` (at least 32 bytes) and, after a rotation, `previous`.",
     ),
-    required("JWT_ISSUER", API, "`iss` of the access tokens: a URL or URN of your own."),
+    required("JWT_ISSUER", CALLED, "`iss` of the access tokens: a URL or URN of your own."),
     required(
         "EMAIL_VERIFICATION",
         AUTH,
@@ -58,7 +61,7 @@ pub const SETTINGS: &[Setting] = &[
         MAILER,
         "The page that links in mails open: an absolute address. What to do, and the token, follow behind its `#`.",
     ),
-    required("DELIVERIES_QUEUE_URL", DELIVERING, "SQS queue between publish and the dispatcher."),
+    required("DELIVERIES_QUEUE_URL", PUBLISHING, "SQS queue between publish and the dispatcher."),
     required(
         "EGRESS_ALLOW_HTTP",
         DELIVERING,
@@ -70,6 +73,11 @@ pub const SETTINGS: &[Setting] = &[
         "Comma-separated networks that webhooks may reach although they are not public.",
     ),
     required("EGRESS_ALLOWED_PORTS", DELIVERING, "Comma-separated ports and ranges that webhooks may use."),
+    optional(
+        "AUTHORIZER_ROUTES",
+        AUTHORIZER,
+        "What each route of your own API asks for: rows such as `GET /orders=events:read`, separated by `;`.",
+    ),
     optional(
         "AWS_ENDPOINT_URL_DYNAMODB",
         ALL,

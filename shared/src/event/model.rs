@@ -22,6 +22,8 @@ pub struct Event {
     pub body: String,
     /// The webhooks that subscribed to it when it was published: its deliveries.
     pub matched: Vec<WebhookId>,
+    /// Whether it is one of ours about the organisation itself.
+    pub operational: bool,
 }
 
 #[derive(Serialize)]

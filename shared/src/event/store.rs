@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::model::Event;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
-use crate::table::{Item, StoreError, Table, from_item, keys};
+use crate::table::{Item, StoreError, Table, Transaction, from_item, keys};
 use crate::webhook::EventType;
 
 #[derive(Serialize, Deserialize)]
@@ -16,11 +16,20 @@ struct EventItem {
     kind: EventType,
     body: String,
     matched: Vec<WebhookId>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    operational: bool,
 }
 
 impl From<EventItem> for Event {
-    fn from(EventItem { event, org, kind, body, matched }: EventItem) -> Self {
-        Self { id: event, org, kind, body, matched }
+    fn from(EventItem { event, org, kind, body, matched, operational }: EventItem) -> Self {
+        Self { id: event, org, kind, body, matched, operational }
+    }
+}
+
+impl From<&Event> for EventItem {
+    fn from(event: &Event) -> Self {
+        let Event { id, org, kind, body, matched, operational } = event.clone();
+        Self { event: id, org, kind, body, matched, operational }
     }
 }
 
@@ -38,8 +47,15 @@ impl Table {
 
     /// P10: a new event; `false` when it is there already.
     pub async fn put_event(&self, event: &Event) -> Result<bool, StoreError> {
-        let Event { id, org, kind, body, matched } = event.clone();
-        let item = EventItem { event: id, org, kind, body, matched };
-        self.put_new(&keys::event(org, id), &item, Some(event.expires_at())).await
+        let key = keys::event(event.org, event.id);
+        self.put_new(&key, &EventItem::from(event), Some(event.expires_at())).await
+    }
+}
+
+impl Transaction<'_> {
+    /// P10: a new event (1 write).
+    pub fn put_event(self, event: &Event) -> Result<Self, StoreError> {
+        let key = keys::event(event.org, event.id);
+        self.put_new(&key, &EventItem::from(event), Some(event.expires_at()))
     }
 }

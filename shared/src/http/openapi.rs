@@ -26,7 +26,7 @@ struct Answer {
 pub struct Operation {
     id: &'static str,
     summary: &'static str,
-    request: Option<(Describe, Example)>,
+    request: Option<(&'static str, Describe, Example)>,
     answers: Vec<Answer>,
     problems: Vec<Kind>,
     idempotent: bool,
@@ -56,7 +56,14 @@ impl Operation {
     /// It takes a body.
     #[must_use]
     pub fn takes<T: JsonSchema>(mut self, example: Example) -> Self {
-        self.request = Some((describe::<T>, example));
+        self.request = Some(("application/json", describe::<T>, example));
+        self
+    }
+
+    /// It takes a form, as OAuth does.
+    #[must_use]
+    pub fn takes_form<T: JsonSchema>(mut self, example: Example) -> Self {
+        self.request = Some(("application/x-www-form-urlencoded", describe::<T>, example));
         self
     }
 
@@ -268,9 +275,9 @@ fn entry(row: &RouteRow, tag: &str, generator: &mut SchemaGenerator) -> Value {
     if !parameters.is_empty() {
         entry["parameters"] = Value::Array(parameters);
     }
-    if let Some((schema, example)) = &operation.request {
+    if let Some((media, schema, example)) = &operation.request {
         entry["requestBody"] =
-            json!({ "required": true, "content": content("application/json", schema(generator), example) });
+            json!({ "required": true, "content": content(media, schema(generator), example) });
     }
     entry
 }

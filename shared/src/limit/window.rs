@@ -30,6 +30,8 @@ impl Window {
     pub const MAILS: Self = Self { name: "mails", limit: 5, seconds: 60 };
     /// Mails to one account, whoever asks for them.
     pub const MAILS_TO_ACCOUNT: Self = Self { name: "mails-to-account", limit: 1, seconds: 60 };
+    /// Tokens that somebody at one address takes away.
+    pub const REVOCATIONS: Self = Self { name: "revocations", limit: 60, seconds: 60 };
     /// Reports of leaked keys from one address.
     pub const LEAK_REPORTS: Self = Self { name: "leak-reports", limit: 20, seconds: 60 };
     /// The same, in the longer run.

@@ -8,10 +8,11 @@ use crate::api_key::{ApiKey, KeyStatus, Secret, StoredKey};
 use crate::clock::Timestamp;
 use crate::context::Core;
 use crate::http::ClientAddress;
+use crate::id::ApiKeyId;
 use crate::problem::{Kind, Problem};
 use crate::standing::{Standing, USES_APART, Who};
 use crate::table::StoreError;
-use crate::token::{AccessClaims, KeyToken, kid_of};
+use crate::token::{AccessClaims, KeyAccessClaims, KeyToken, kid_of};
 
 /// Why a credential names nobody.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +58,20 @@ pub async fn identify(
     address: &ClientAddress,
 ) -> Result<Identity, Refused> {
     let token = bearer(headers).ok_or(Refused::Missing)?;
+    recognise(core, token, Some(address)).await
+}
+
+/// Whom a credential names, without where it comes from when there is no `address`: for those who ask about
+/// a credential that somebody else has sent.
+pub async fn recognise(
+    core: &Core,
+    token: &str,
+    address: Option<&ClientAddress>,
+) -> Result<Identity, Refused> {
     if token.starts_with(KeyToken::PREFIX) {
         with_key(core, token, address).await
     } else {
-        with_token(core, token).await
+        with_token(core, token, address).await
     }
 }
 
@@ -74,11 +85,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && one_word).then_some(token)
 }
 
-async fn with_token(core: &Core, token: &str) -> Result<Identity, Refused> {
+async fn with_token(core: &Core, token: &str, address: Option<&ClientAddress>) -> Result<Identity, Refused> {
     let kid = kid_of(token).ok_or(Refused::NotAccepted)?;
-    let ring = core.keys.ring_with(&kid).await;
-    let claims = AccessClaims::verify(token, &ring, &core.issuer, core.clock.now())
-        .map_err(|_| Refused::NotAccepted)?;
+    let (ring, now) = (core.keys.ring_with(&kid).await, core.clock.now());
+    let Ok(claims) = AccessClaims::verify(token, &ring, &core.issuer, now) else {
+        let claims = KeyAccessClaims::verify(token, &ring, &core.issuer, now);
+        return with_key_token(core, claims.map_err(|_| Refused::NotAccepted)?, address).await;
+    };
     let (user, session, org) = (claims.sub, claims.sid, claims.org);
     let standing = standing(core, (user, org, Some(session))).await?.ok_or(Refused::NotAccepted)?;
     Ok(match (standing, org) {
@@ -91,23 +104,50 @@ async fn with_token(core: &Core, token: &str) -> Result<Identity, Refused> {
     })
 }
 
-async fn with_key(core: &Core, text: &str, address: &ClientAddress) -> Result<Identity, Refused> {
-    let now = core.clock.now();
+/// A token that a key was exchanged for. The key is looked up all the same: revoked, it takes its tokens
+/// with it.
+async fn with_key_token(
+    core: &Core,
+    claims: KeyAccessClaims,
+    address: Option<&ClientAddress>,
+) -> Result<Identity, Refused> {
+    let stored = core.key_by_id(claims.sub).await?.ok_or(Refused::NotAccepted)?;
+    let mut key = stored.key;
+    if key.org != claims.org {
+        return Err(Refused::NotAccepted);
+    }
+    key.scopes = key.scopes.intersection(&claims.scopes());
+    of_key(core, key, Secret::Current, address).await
+}
+
+async fn with_key(core: &Core, text: &str, address: Option<&ClientAddress>) -> Result<Identity, Refused> {
     let token = KeyToken::parse(text).ok_or(Refused::NotAccepted)?;
     let stored = core.key_of(&token).await?.ok_or(Refused::NotAccepted)?;
-    let secret = stored.secret(&token, now).ok_or(Refused::NotAccepted)?;
-    let key = stored.key;
+    let secret = stored.secret(&token, core.clock.now()).ok_or(Refused::NotAccepted)?;
+    of_key(core, stored.key, secret, address).await
+}
+
+/// Who calls with a key that is theirs.
+async fn of_key(
+    core: &Core,
+    key: ApiKey,
+    secret: Secret,
+    address: Option<&ClientAddress>,
+) -> Result<Identity, Refused> {
+    let now = core.clock.now();
     if key.status(now) != KeyStatus::Active {
         return Err(Refused::NotAccepted);
     }
-    if !key.allows(address.known()) {
+    if address.is_some_and(|address| !key.allows(address.known())) {
         return Err(Refused::Elsewhere);
     }
     // What its maker can do no longer, the key cannot do either.
     let maker = key.created_by;
     let standing = core.standing_of_maker(&key).await?.ok_or(Refused::NotAccepted)?;
     let Standing::Member { role, modules, status } = standing else { return Err(Refused::NotAccepted) };
-    core.note_use(&key, secret, now).await;
+    if address.is_some() {
+        core.note_use(&key, secret, now).await;
+    }
     let scopes = key.scopes.intersection(&role.scopes());
     let ApiKey { id: key, org, rate_limit: rate, quota, .. } = key;
     let principal = Principal::ApiKey { key, org, maker, role, rate, quota, scopes, modules, status };
@@ -128,6 +168,19 @@ impl Core {
         };
         if let Some(key) = key.as_ref().filter(good) {
             self.standings.keep_key(token.id(), key, asked_at);
+        }
+        Ok(key)
+    }
+
+    /// The same by its identifier, for whoever has shown in another way that the key is theirs.
+    pub async fn key_by_id(&self, id: ApiKeyId) -> Result<Option<StoredKey>, StoreError> {
+        let asked_at = self.clock.now();
+        if let Some(key) = self.standings.key(&id, asked_at) {
+            return Ok(Some(key));
+        }
+        let key = self.table.stored_key(id).await?;
+        if let Some(key) = key.as_ref().filter(|key| key.key.status(asked_at) == KeyStatus::Active) {
+            self.standings.keep_key(id, key, asked_at);
         }
         Ok(key)
     }

@@ -1,23 +1,15 @@
-//! Access tokens: JWT (RFC 7519) as RFC 9068 profiles them, HS256 under a key derived from
-//! SECRET_KEY. The time is checked here against the clock of the function, not by the library.
+//! The access tokens of people.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
+use super::jwt::{self, AUDIENCE, AccessTokenError};
 use crate::clock::Timestamp;
 use crate::id::{OrgId, SessionId, UserId};
 use crate::scope::{Modules, Role};
-use crate::secret::{KeyRing, Purpose};
+use crate::secret::KeyRing;
 
 /// How long an access token is good for.
 pub const ACCESS_TOKEN_SECONDS: u32 = 900;
-/// How far the clocks of two functions may be apart.
-const SKEW_SECONDS: i64 = 5;
-/// Ours have about 600 bytes; what is far longer is not ours.
-const BYTES_MAX: usize = 4096;
-const TYPE: &str = "at+jwt";
-const AUDIENCE: &str = "ai-foundry";
-
 /// What an access token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
@@ -45,27 +37,6 @@ pub struct AccessClaims {
     pub exp: i64,
     /// Unique.
     pub jti: String,
-}
-
-/// Why a token is not accepted. For logs and tests: callers learn only that it is not.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum AccessTokenError {
-    /// No JWT of ours: form, algorithm, type, signature or claims.
-    #[error("not an access token of ours")]
-    NotOurs,
-    /// Its time is over, or not yet come.
-    #[error("outside of its time")]
-    Time,
-}
-
-/// The `kid` that a token claims to be signed with, if it has the form of ours.
-pub fn kid_of(token: &str) -> Option<String> {
-    if token.len() > BYTES_MAX {
-        return None;
-    }
-    let header = jsonwebtoken::decode_header(token).ok()?;
-    let ours = header.alg == Algorithm::HS256 && header.typ.as_deref() == Some(TYPE);
-    header.kid.filter(|_| ours)
 }
 
 impl AccessClaims {
@@ -100,14 +71,7 @@ impl AccessClaims {
 
     /// The signed token.
     pub fn sign(&self, ring: &KeyRing) -> Result<String, jsonwebtoken::errors::Error> {
-        let key = ring.current();
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(key.kid().to_owned()),
-            ..Header::new(Algorithm::HS256)
-        };
-        let derived = key.derive(Purpose::AccessToken);
-        jsonwebtoken::encode(&header, self, &EncodingKey::from_secret(derived.expose()))
+        jwt::sign(self, ring)
     }
 
     /// Checks a token: the algorithm is ours to name, not the token's; the key is the one of its
@@ -118,29 +82,12 @@ impl AccessClaims {
         issuer: &str,
         now: Timestamp,
     ) -> Result<Self, AccessTokenError> {
-        let kid = kid_of(token).ok_or(AccessTokenError::NotOurs)?;
-        let key = ring.named(&kid).ok_or(AccessTokenError::NotOurs)?;
-        let derived = key.derive(Purpose::AccessToken);
-
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
-        // The library reads the machine's clock; ours is compared below.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let claims =
-            jsonwebtoken::decode::<Self>(token, &DecodingKey::from_secret(derived.expose()), &validation)
-                .map_err(|_| AccessTokenError::NotOurs)?
-                .claims;
+        let claims: Self = jwt::open(token, ring, issuer)?;
         if claims.org.is_some() != claims.role.is_some() {
             return Err(AccessTokenError::NotOurs);
         }
-
-        let now = now.seconds();
-        let started = claims.nbf <= now + SKEW_SECONDS && claims.iat <= now + SKEW_SECONDS;
-        let sane = claims.exp > claims.iat && claims.exp - claims.iat <= i64::from(ACCESS_TOKEN_SECONDS);
-        if started && sane && now < claims.exp { Ok(claims) } else { Err(AccessTokenError::Time) }
+        jwt::check_time((claims.iat, claims.nbf, claims.exp), ACCESS_TOKEN_SECONDS, now)?;
+        Ok(claims)
     }
 }
 
@@ -148,6 +95,7 @@ impl AccessClaims {
 mod tests {
     use super::*;
     use crate::entropy::Entropy;
+    use crate::secret::Purpose;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
@@ -262,7 +210,7 @@ mod tests {
     fn what_is_no_token_at_all_is_refused() {
         let token = claims().sign(&ring()).unwrap();
         let cut = &token[..token.len() - 1];
-        let long = format!("{token}{}", "A".repeat(BYTES_MAX));
+        let long = format!("{token}{}", "A".repeat(4096));
         for text in ["", ".", "..", "a.b.c", cut, &long, "\u{1F980}"] {
             assert_eq!(
                 AccessClaims::verify(text, &ring(), ISSUER, NOW),

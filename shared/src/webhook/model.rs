@@ -169,6 +169,11 @@ impl Webhook {
         self.event_types.is_empty() || self.event_types.iter().any(|pattern| pattern.matches(kind))
     }
 
+    /// Whether it names events of `kind`, and does not only take everything.
+    pub fn names(&self, kind: &EventType) -> bool {
+        !self.event_types.is_empty() && self.subscribes_to(kind)
+    }
+
     /// The secrets that sign at `now`, the current one first.
     pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &SealedSecret> {
         self.secrets.iter().filter(move |secret| secret.valid_until.is_none_or(|end| now < end))

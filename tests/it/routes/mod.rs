@@ -1,9 +1,10 @@
 //! One folder per function, one file per operation: the tree of the tests is the one of the URLs.
 
-mod api_keys;
+pub(crate) mod api_keys;
 mod auth;
 mod deliveries;
 mod events;
+mod oauth;
 mod organizations;
 mod webhooks;
 

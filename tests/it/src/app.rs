@@ -21,6 +21,7 @@ use shared::context::Core;
 use shared::entropy::Entropy;
 use shared::limit::Limiter;
 use shared::mail::MailQueue;
+use shared::operational::Operational;
 use shared::queue::Queue;
 use shared::router::without_last_slash;
 use shared::secret::Keeper;
@@ -128,12 +129,13 @@ impl App {
             dns: Dns::at(names.address()).unwrap(),
             extra_modules: vec!["billing".parse().unwrap()],
         };
+        let chance = (core.clock.clone(), core.entropy.clone());
+        let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
         let webhooks = webhooks::Webhooks { core: core.clone(), queue: deliveries, egress };
-        let api_key_mails = mails;
         let functions = Functions {
             auth: auth::router(auth),
             organizations: organizations::router(organizations),
-            api_keys: api_keys::router(api_keys::ApiKeys::new(core.clone(), api_key_mails)),
+            api_keys: api_keys::router(api_keys::ApiKeys::new(core.clone(), mails, operational)),
             webhooks: webhooks::router(webhooks),
         };
         let (url, server) = serve(functions).await;
@@ -375,7 +377,7 @@ struct Functions {
 impl Functions {
     fn of(&self, path: &str) -> Router {
         let function = match path {
-            _ if path.starts_with("/api/api-keys") => &self.api_keys,
+            _ if path.starts_with("/api/api-keys") || path.starts_with("/oauth/") => &self.api_keys,
             _ if path.starts_with("/api/organizations") => &self.organizations,
             _ if path.starts_with("/api/") => &self.webhooks,
             _ => &self.auth,

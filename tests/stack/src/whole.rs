@@ -96,6 +96,16 @@ pub struct Stack {
 impl Stack {
     /// Builds what has to be built and starts everything.
     pub async fn start(options: Options) -> Result<Stack, StackError> {
+        Stack::start_with(options, Vec::new()).await
+    }
+
+    /// Starts another template beside this one, as a deployer has a stack of their own beside the
+    /// product: its authorizers may be functions of this one, named by their ARN.
+    pub async fn start_beside(&self, options: Options) -> Result<Stack, StackError> {
+        Stack::start_with(options, self.lambdas.clone()).await
+    }
+
+    async fn start_with(options: Options, beside: Vec<Lambda>) -> Result<Stack, StackError> {
         let parameters = options.parameters.iter();
         let parameters: Vec<_> = parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let template = Template::load_with(&options.template, &parameters)?;
@@ -134,7 +144,10 @@ impl Stack {
             stack.lambdas.push(lambda);
         }
         let mailbox = stack.services.mailbox().clone();
-        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, stack.template.cors(), mailbox));
+        let asked = stack.lambdas.iter().cloned().chain(beside).collect();
+        let guards = (stack.template.authorizers(), asked);
+        let cors = stack.template.cors();
+        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, mailbox));
         stack.url = url;
         stack.start_sources();
         Ok(stack)

@@ -20,11 +20,12 @@ use shared::clock::Timestamp;
 use shared::entropy::NoEntropy;
 use shared::event::Event;
 use shared::http::{Fields, FromFields, IdempotencyKey, Json, Operation};
-use shared::id::{DeliveryId, EventId, OrgId};
+use shared::id::{EventId, OrgId};
 use shared::idempotency::{Claim, Progress, Record};
+use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
-use shared::queue::{DeliveryTask, Queue, QueueError};
+use shared::queue::QueueError;
 use shared::table::StoreError;
 use shared::webhook::EventType;
 
@@ -45,9 +46,26 @@ pub(crate) struct Request {
     id: Option<IdempotencyKey>,
 }
 
+/// A type that others may publish.
+struct OwnType(EventType);
+
+impl std::str::FromStr for OwnType {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let kind: EventType = text.parse()?;
+        if OperationalKind::is_reserved(&kind) {
+            let rule = "is published by the product itself: choose another type";
+            return Err(Violation::new("reserved_event_type", rule));
+        }
+        Ok(Self(kind))
+    }
+}
+
 impl FromFields for Request {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let (kind, data) = (fields.text("type"), fields.raw_object("data"));
+        let kind = fields.text("type").map(|OwnType(kind)| kind);
+        let data = fields.raw_object("data");
         let id = fields.optional("id", |json| {
             let text: Option<String> = serde_json::from_str(json.get()).ok();
             let rule = "expected 1 to 255 visible ASCII characters";
@@ -221,18 +239,14 @@ async fn publish(state: &Webhooks, org: OrgId, id: EventId, request: &Request) -
         kind: request.r#type.clone(),
         body: Event::body(id, &request.r#type, &request.data)?,
         matched: matched.map(|webhook| webhook.id).collect(),
+        operational: false,
     };
     let event = if core.table.put_event(&event).await? {
         event
     } else {
         core.table.event(org, id, core.clock.now()).await?.unwrap_or(event)
     };
-    enqueue(queue, &event, core.clock.now()).await?;
+    let now = core.clock.now();
+    queue.send(&event.tasks(now), now).await?;
     Ok(event)
-}
-
-async fn enqueue(queue: &Queue, event: &Event, now: Timestamp) -> Result<(), QueueError> {
-    let task = |webhook| DeliveryTask::new(event.org, DeliveryId { event: event.id, webhook }, 1, now);
-    let tasks: Vec<_> = event.matched.iter().copied().map(task).collect();
-    queue.send(&tasks, now).await
 }

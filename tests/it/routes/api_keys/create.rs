@@ -91,15 +91,15 @@ async fn name_and_scopes_are_enough() {
 }
 
 #[tokio::test]
-async fn it_takes_a_read_and_a_write_however_often_it_may_be_repeated() {
+async fn it_takes_two_reads_and_a_write_however_often_it_may_be_repeated() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;
     create(&app, &ada.token, &billing()).send().await.expect(201);
     app.table_calls();
     create(&app, &ada.token, &billing()).send().await.expect(201);
-    assert_eq!(app.table_calls(), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(app.table_calls(), ["Query", "GetItem", "TransactWriteItems"]);
     once(&app, &ada.token, "k", &billing()).send().await.expect(201);
-    assert_eq!(app.table_calls(), ["GetItem", "TransactWriteItems"]);
+    assert_eq!(app.table_calls(), ["Query", "GetItem", "TransactWriteItems"]);
 }
 
 #[tokio::test]

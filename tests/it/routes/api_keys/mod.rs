@@ -99,7 +99,7 @@ async fn signed_in(app: &App, user: UserId, org: OrgId) -> String {
 }
 
 /// Somebody becomes a member of another's organisation.
-async fn join(app: &App, account: &Account, org: OrgId, role: Role) -> String {
+pub(crate) async fn join(app: &App, account: &Account, org: OrgId, role: Role) -> String {
     let user = account.user.parse().unwrap();
     let membership = Membership { org, user, role, joined_at: app.core.clock.now() };
     let transaction = app.core.table.transaction().add_member(&membership).unwrap();
@@ -127,7 +127,7 @@ fn other_secret(app: &App, made: &Made, environment: Environment) -> String {
 }
 
 /// A key that nobody made, right in form and checksum.
-fn unknown_key(app: &App) -> String {
+pub(crate) fn unknown_key(app: &App) -> String {
     let id = ApiKeyId::new(App::START, &app.core.entropy).unwrap();
     KeyToken::generate(id, Environment::Live, &app.core.entropy).unwrap().reveal_once()
 }

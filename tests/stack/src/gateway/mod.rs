@@ -1,10 +1,11 @@
 //! The HTTP API: requests become events of payload format 2.0, results become
 //! answers, with the gateway's own limits and messages.
 //!
-//! Not emulated: authorizers (the functions check credentials themselves), stages
-//! other than `$default`, throttling, access logs.
+//! Not emulated: JWT authorizers and payload format 1.0, stages other than `$default`,
+//! throttling, access logs.
 
 mod answer;
+mod authorize;
 mod cors;
 mod event;
 mod listen;
@@ -21,15 +22,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt as _;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::lambda::{InvokeError, Lambda};
 use crate::mail::{self, Mailbox};
 use crate::moment;
-use crate::template::Cors;
+use crate::template::{Authorizers, Cors};
 
 use answer::message;
+use authorize::Guards;
 pub(crate) use listen::{listen, url};
 use route::Routes;
 
@@ -52,6 +55,7 @@ pub(crate) struct Gateway {
 #[derive(Debug)]
 struct Api {
     routes: Routes,
+    guards: Guards,
     cors: Option<Cors>,
     integration_timeout: Duration,
 }
@@ -60,11 +64,13 @@ impl Gateway {
     pub(crate) fn start(
         listeners: Vec<TcpListener>,
         lambdas: &[Lambda],
+        (authorizers, asked): (&Authorizers, Vec<Lambda>),
         cors: Option<&Cors>,
         mailbox: Mailbox,
     ) -> Gateway {
         let api = Api {
             routes: Routes::of(lambdas),
+            guards: Guards::new(authorizers.clone(), asked),
             cors: cors.cloned(),
             integration_timeout: INTEGRATION_TIMEOUT,
         };
@@ -113,7 +119,13 @@ async fn integrate(api: &Api, client: SocketAddr, request: Request, request_id: 
         return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
     let event = event::Incoming { parts: &parts, body: &body, client, request_id, time: moment::now() };
-    let event = Bytes::from(event.json(&matched).to_string());
+    let mut event = event.json(&matched);
+    match api.guards.ask(&matched, &parts, &event).await {
+        Ok(Some(context)) => event["requestContext"]["authorizer"] = json!({ "lambda": context }),
+        Ok(None) => {}
+        Err(refused) => return refused,
+    }
+    let event = Bytes::from(event.to_string());
     let invoked = tokio::time::timeout(api.integration_timeout, matched.lambda.invoke(event));
     match invoked.await {
         Ok(Ok(result)) => answer::from_result(&result),

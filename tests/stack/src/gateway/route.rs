@@ -21,6 +21,8 @@ pub(super) struct Matched<'a> {
     /// `GET /api/api-keys/{id}`, or `$default`.
     pub(super) key: String,
     pub(super) parameters: BTreeMap<String, String>,
+    /// The authorizer that the route itself names, or `NONE`.
+    pub(super) authorizer: Option<&'a str>,
 }
 
 /// How exact one segment of a route is; the smaller, the better.
@@ -57,7 +59,7 @@ impl Routes {
         } else {
             format!("{} {}", route.method, route.path)
         };
-        Some(Matched { lambda, key, parameters })
+        Some(Matched { lambda, key, parameters, authorizer: route.authorizer.as_deref() })
     }
 }
 
@@ -116,7 +118,11 @@ mod tests {
             memory_mb: 128,
             routes: paths
                 .iter()
-                .map(|(method, path)| Route { method: (*method).to_owned(), path: (*path).to_owned() })
+                .map(|(method, path)| Route {
+                    method: (*method).to_owned(),
+                    path: (*path).to_owned(),
+                    authorizer: None,
+                })
                 .collect(),
             queues: Vec::new(),
             schedules: Vec::new(),

@@ -37,6 +37,8 @@ pub struct Route {
     pub method: String,
     /// `/api/api-keys/{id}`, `/{proxy+}`, or `$default`.
     pub path: String,
+    /// Its authorizer, or `NONE`, where the route itself says.
+    pub authorizer: Option<String>,
 }
 
 /// An `SQS` event.
@@ -163,9 +165,10 @@ impl Function {
 
 impl Route {
     fn read(properties: &Value) -> Result<Route, String> {
+        let authorizer = properties["Auth"]["Authorizer"].as_str().map(str::to_owned);
         if properties["Path"].is_null() {
             let (method, path) = ("ANY".to_owned(), "$default".to_owned());
-            return Ok(Route { method, path });
+            return Ok(Route { method, path, authorizer });
         }
         let path = required(properties, "Path")?;
         if path != "$default" && !path.starts_with('/') {
@@ -177,7 +180,7 @@ impl Route {
         } else {
             method
         };
-        Ok(Route { method, path })
+        Ok(Route { method, path, authorizer })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not a validator: properties that nothing here needs (roles, alarms, outputs)
 //! are not looked at.
 
+mod authorizer;
 mod function;
 mod intrinsic;
 mod resource;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::services::Settings;
 
+pub use authorizer::{Authorizer, Authorizers, IdentitySource};
 pub use function::{Function, QueueSource, Route, Schedule};
 pub(crate) use intrinsic::Scope;
 pub use resource::{Cors, GlobalIndex, KeyAttribute, Queue, Redrive, Secret, Table};
@@ -70,6 +72,7 @@ pub struct Template {
     secrets: Vec<Secret>,
     functions: Vec<Function>,
     cors: Option<Cors>,
+    authorizers: Authorizers,
 }
 
 impl Template {
@@ -99,6 +102,7 @@ impl Template {
             secrets: Vec::new(),
             functions: Vec::new(),
             cors: None,
+            authorizers: Authorizers::default(),
         };
         let globals = &document["Globals"];
         let global_cors = &globals["HttpApi"]["CorsConfiguration"];
@@ -135,6 +139,9 @@ impl Template {
             "AWS::Serverless::HttpApi" => {
                 let cors = self.cors_of(&resource["Properties"]["CorsConfiguration"])?;
                 self.cors = cors.or(self.cors.take());
+                if let Some(auth) = self.scope.resolve(&resource["Properties"]["Auth"], NO_QUEUES_YET)? {
+                    self.authorizers = Authorizers::read(&auth)?;
+                }
             }
             _ => {}
         }
@@ -212,6 +219,11 @@ impl Template {
     /// What the gateway answers to preflight requests, if anything.
     pub fn cors(&self) -> Option<&Cors> {
         self.cors.as_ref()
+    }
+
+    /// Who says at the gateway whether a request is let in.
+    pub fn authorizers(&self) -> &Authorizers {
+        &self.authorizers
     }
 
     /// The environment of a function, as the template gives it, with the queues at

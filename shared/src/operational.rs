@@ -1,0 +1,124 @@
+//! Operational events: what happens to an organisation's own keys, webhooks and members, published into those
+//! of its webhooks that name them.
+//!
+//! The event is written in the transaction of what it tells, so that neither is there without the other. Its
+//! deliveries go to SQS afterwards. When SQS does not take them, what was done stays done, and the reconciler
+//! finds the event within the hour.
+
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::event::Event;
+use crate::id::{EventId, OrgId};
+use crate::queue::Queue;
+use crate::table::{StoreError, Table, Transaction};
+use crate::webhook::EventType;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal;)*) => {
+        /// What can be told. Append only: webhooks name them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum OperationalKind {$($(#[$doc])* $variant,)*}
+
+        impl OperationalKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The type of the event.
+            pub const fn as_str(self) -> &'static str {
+                match self {$(Self::$variant => $text,)*}
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Somebody made a key.
+    ApiKeyCreated = "api_key.created";
+    /// A key was given another text.
+    ApiKeyRotated = "api_key.rotated";
+    /// A key was revoked.
+    ApiKeyRevoked = "api_key.revoked";
+    /// A key was reported as leaked, and switched off.
+    ApiKeyLeaked = "api_key.leaked";
+}
+
+impl OperationalKind {
+    /// Whether events of `kind` are ours to publish: nobody else can.
+    pub fn is_reserved(kind: &EventType) -> bool {
+        Self::ALL.iter().any(|ours| ours.as_str() == kind.as_str())
+    }
+}
+
+/// Publishes operational events.
+#[derive(Clone)]
+pub struct Operational {
+    table: Table,
+    queue: Queue,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Operational {
+    /// Over the tables and the queue of deliveries.
+    pub fn new(table: Table, queue: Queue, (clock, entropy): (Clock, Entropy)) -> Self {
+        Self { table, queue, clock, entropy }
+    }
+
+    /// The event that tells it, for the webhooks that name its type: nobody is told what they did not ask
+    /// for, so a webhook for "everything" gets what the organisation publishes, and not this. `None` where no
+    /// webhook names it: then there is nothing to write.
+    pub async fn prepare(
+        &self,
+        org: OrgId,
+        kind: OperationalKind,
+        data: Value,
+    ) -> Result<Option<Event>, StoreError> {
+        let kind: EventType =
+            kind.as_str().parse().map_err(|_| StoreError::Corrupt(format!("`{}`", kind.as_str())))?;
+        let webhooks = self.table.all_webhooks(org).await?;
+        let matched: Vec<_> =
+            webhooks.iter().filter(|webhook| webhook.names(&kind)).map(|webhook| webhook.id).collect();
+        if matched.is_empty() {
+            return Ok(None);
+        }
+        let id = EventId::new(self.clock.now(), &self.entropy)?;
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+        let body = Event::body(id, &kind, &to_raw_value(&data).map_err(corrupt)?).map_err(corrupt)?;
+        Ok(Some(Event { id, org, kind, body, matched, operational: true }))
+    }
+
+    /// Puts the deliveries of an event that was written into the queue.
+    pub async fn dispatch(&self, event: Option<Event>) {
+        let Some(event) = event else { return };
+        let now = self.clock.now();
+        if let Err(error) = self.queue.send(&event.tasks(now), now).await {
+            tracing::warn!(%error, event = %event.id, "the deliveries of an operational event wait for the reconciler");
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// P10: the event that tells what the transaction does, if anybody listens (1 write).
+    pub fn tell(self, event: Option<&Event>) -> Result<Self, StoreError> {
+        match event {
+            Some(event) => self.put_event(event),
+            None => Ok(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_an_event_type_that_is_ours() {
+        for kind in OperationalKind::ALL {
+            assert!(OperationalKind::is_reserved(&kind.as_str().parse().unwrap()), "{}", kind.as_str());
+        }
+        assert!(!OperationalKind::is_reserved(&"api_key.used".parse().unwrap()));
+    }
+}
