@@ -148,6 +148,13 @@ class Stack:
             if queue in queues:
                 yield name, queue, self.function_behind(source["FunctionName"]), source
 
+    def dead_letter_queues(self):
+        """Queues that letters go to: of other queues, and of schedules."""
+        letters = {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for _, queue in self.of("SQS::Queue")}
+        for _, schedule in self.of("Scheduler::Schedule"):
+            letters.add(target(schedule["Target"].get("DeadLetterConfig", {}).get("Arn")))
+        return letters & set(dict(self.of("SQS::Queue")))
+
     def statements(self, effect="Allow"):
         """(role, statement) of every policy that is attached to a role."""
         for role, properties in self.of("IAM::Role"):

@@ -155,6 +155,8 @@ def a_queue_is_polled_no_faster_than_reserved(stack):
 def what_fails_is_kept_as_a_dead_letter(stack):
     queues = dict(stack.of("SQS::Queue"))
     for _, queue, _, _ in stack.queue_sources():
+        if queue in stack.dead_letter_queues():
+            continue  # a letter that cannot be worked on stays where it is
         redrive = queues[queue].get("RedrivePolicy", {})
         letters = queues.get(target(redrive.get("deadLetterTargetArn")))
         if letters is None or not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
@@ -346,13 +348,14 @@ def an_alarm_goes_off_for_each_thing_that_breaks(stack):
         if not alarm.get("AlarmActions") or "TreatMissingData" not in alarm:
             yield name, "tells nobody, or does not say what missing data means"
         watched.update((alarm["MetricName"], target(dimension["Value"])) for dimension in alarm["Dimensions"])
-    queues = dict(stack.of("SQS::Queue"))
     needed = [(metric, name) for name, _ in stack.of("Lambda::Function") for metric in ("Errors", "Throttles")]
     needed += [(metric, name) for name, _ in stack.of("ApiGatewayV2::Api") for metric in ("5xx", "Latency")]
     for _, queue, _, _ in stack.queue_sources():
         needed.append(("ApproximateAgeOfOldestMessage", queue))
-        letters = target(queues[queue].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
-        needed.append(("ApproximateNumberOfMessagesVisible", letters))
+    read = {queue for _, queue, _, _ in stack.queue_sources()}
+    for letters in stack.dead_letter_queues():
+        # Where a function takes the letters, none stays to be seen.
+        needed.append(("NumberOfMessagesReceived" if letters in read else "ApproximateNumberOfMessagesVisible", letters))
     for metric, name in needed:
         if (metric, name) not in watched:
             yield name, f"has no alarm on {metric}"

@@ -193,8 +193,17 @@ pub fn logs() {
 }
 
 fn filter(level: &str) -> String {
-    const OURS: [&str; 8] =
-        ["shared", "auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer"];
+    const OURS: [&str; 9] = [
+        "shared",
+        "auth",
+        "organizations",
+        "api_keys",
+        "webhooks",
+        "dispatcher",
+        "mailer",
+        "authorizer",
+        "sweeper",
+    ];
     match level {
         "debug" | "trace" => {
             OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
@@ -235,7 +244,7 @@ mod tests {
     fn a_fine_level_is_for_our_own_code_only() {
         assert_eq!(
             filter("trace"),
-            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace"
+            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace"
         );
         assert_eq!(
             [filter("warn"), filter("info"), filter(""), filter("x=y")],

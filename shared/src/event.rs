@@ -1,7 +1,9 @@
 //! Events: published once, stored as the bytes that every receiver gets.
 
+mod activity;
 mod model;
 mod store;
 
+pub use activity::{Activity, Hour, hour_of};
 pub use model::Event;
 pub(crate) use store::event_of;

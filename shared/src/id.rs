@@ -63,6 +63,11 @@ macro_rules! kinds {
                 new_ulid(at, entropy).map(Self)
             }
 
+            /// The one that sorts before all that were made from `at` on. Nothing is called so.
+            pub fn earliest(at: Timestamp) -> Self {
+                Self(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or(0), 0))
+            }
+
             /// When it was made, to the millisecond.
             pub fn made_at(&self) -> Timestamp {
                 Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(0))

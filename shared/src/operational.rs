@@ -5,12 +5,14 @@
 //! deliveries go to SQS afterwards. When SQS does not take them, what was done stays done, and the reconciler
 //! finds the event within the hour.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::event::Event;
+use crate::event::{Activity, Event};
 use crate::id::{EventId, OrgId};
 use crate::queue::Queue;
 use crate::table::{StoreError, Table, Transaction};
@@ -59,12 +61,13 @@ pub struct Operational {
     queue: Queue,
     clock: Clock,
     entropy: Entropy,
+    activity: Arc<Activity>,
 }
 
 impl Operational {
     /// Over the tables and the queue of deliveries.
     pub fn new(table: Table, queue: Queue, (clock, entropy): (Clock, Entropy)) -> Self {
-        Self { table, queue, clock, entropy }
+        Self { table, queue, clock, entropy, activity: Arc::default() }
     }
 
     /// The event that tells it, for the webhooks that name its type: nobody is told what they did not ask
@@ -85,6 +88,7 @@ impl Operational {
             return Ok(None);
         }
         let id = EventId::new(self.clock.now(), &self.entropy)?;
+        self.table.note_active(&self.activity, org, id.made_at()).await?;
         let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
         let body = Event::body(id, &kind, &to_raw_value(&data).map_err(corrupt)?).map_err(corrupt)?;
         Ok(Some(Event { id, org, kind, body, matched, operational: true }))

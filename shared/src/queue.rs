@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::delivery::{Due, QUEUED_WITHIN};
 use crate::event::Event;
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
 use crate::problem::{Problem, chain};
@@ -72,6 +73,11 @@ impl DeliveryTask {
         }
     }
 
+    /// The task of an attempt that waited in the table.
+    pub fn of_due(Due { org, delivery, attempt, at }: Due) -> Self {
+        Self::new(org, delivery, attempt, at)
+    }
+
     /// Of what it is an attempt.
     pub fn delivery(&self) -> DeliveryId {
         DeliveryId { event: self.event, webhook: self.webhook }
@@ -115,7 +121,7 @@ impl Queue {
     /// Messages in one call.
     const BATCH: usize = 10;
     /// The longest that SQS delays a message.
-    pub const DELAY_MAX: Duration = Duration::from_mins(15);
+    pub const DELAY_MAX: Duration = QUEUED_WITHIN;
 
     /// The queue at `url`.
     pub fn new(client: Client, url: String) -> Self {

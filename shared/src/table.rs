@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -161,6 +161,31 @@ impl Table {
         Ok(())
     }
 
+    /// Deletes items, whether they are there or not, 25 in a call. Those that DynamoDB leaves unprocessed are
+    /// deleted again, a few times.
+    pub(crate) async fn delete_many(&self, keys: &[Key]) -> Result<(), StoreError> {
+        const TRIES: u32 = 6;
+        for chunk in keys.chunks(25) {
+            let delete = |key: &Key| {
+                let delete = DeleteRequest::builder().set_key(Some(key.attributes())).build()?;
+                Ok(WriteRequest::builder().delete_request(delete).build())
+            };
+            let mut left = chunk.iter().map(delete).collect::<Result<Vec<_>, StoreError>>()?;
+            for round in 0..TRIES {
+                self.wait_before(round).await?;
+                let answer = self.client.batch_write_item().request_items(&self.name, left).send().await?;
+                left = answer.unprocessed_items.unwrap_or_default().remove(&self.name).unwrap_or_default();
+                if left.is_empty() {
+                    break;
+                }
+            }
+            if !left.is_empty() {
+                return Err(StoreError::throttled());
+            }
+        }
+        Ok(())
+    }
+
     /// One page of the items of a partition whose sort keys begin as `first` does, the newest
     /// first, after `after`. It is full if there are enough: DynamoDB cuts an answer at 1 MB.
     pub(crate) async fn page<T: DeserializeOwned>(
@@ -169,6 +194,26 @@ impl Table {
         after: Option<&Key>,
         limit: u16,
     ) -> Result<Vec<T>, StoreError> {
+        self.in_order(first, after, limit, false).await
+    }
+
+    /// The same, the oldest first.
+    pub(crate) async fn oldest<T: DeserializeOwned>(
+        &self,
+        first: &Key,
+        after: Option<&Key>,
+        limit: u16,
+    ) -> Result<Vec<T>, StoreError> {
+        self.in_order(first, after, limit, true).await
+    }
+
+    async fn in_order<T: DeserializeOwned>(
+        &self,
+        first: &Key,
+        after: Option<&Key>,
+        limit: u16,
+        oldest_first: bool,
+    ) -> Result<Vec<T>, StoreError> {
         let mut items = Vec::new();
         let mut start = after.map(Key::attributes);
         loop {
@@ -176,7 +221,7 @@ impl Table {
             let answer = self
                 .query(first)
                 .set_exclusive_start_key(start)
-                .scan_index_forward(false)
+                .scan_index_forward(oldest_first)
                 .limit(i32::try_from(missing).unwrap_or(i32::MAX))
                 .send()
                 .await?;

@@ -13,5 +13,6 @@ mod membership;
 mod operational;
 mod routes;
 mod security;
+mod sweeper;
 mod template;
 mod tidy;

@@ -180,7 +180,7 @@ impl Dispatcher {
         reason: Skip,
     ) -> Result<(), DispatchError> {
         tracing::info!(delivery = %delivery.id, reason = ?reason, "delivery skipped");
-        self.core.table.record_skipped(task.organization, &delivery).await?;
+        self.core.table.record_untried(task.organization, &delivery).await?;
         Ok(())
     }
 }

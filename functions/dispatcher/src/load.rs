@@ -99,17 +99,22 @@ const LOST_AFTER: Duration = Duration::from_mins(1);
 
 /// A message whose attempt is on record. Handed out once, it is a copy, and the record's maker goes
 /// on. Handed out again, or so late that the next attempt should be over (a dead letter that was
-/// redriven counts as new), the maker may have died before it sent the next task.
+/// redriven counts as new), the maker may have died before it sent the next task. A next attempt that
+/// waits in the table was written with the record, and needs nobody.
 fn past(task: &DeliveryTask, delivery: &Delivery, receive_count: u32, now: Timestamp) -> Loaded {
     match delivery.state {
         State::Pending { due }
-            if delivery.attempts == task.attempt && (receive_count > 1 || now > due.plus(LOST_AFTER)) =>
+            if delivery.attempts == task.attempt
+                && !delivery.waits_in_the_table(due)
+                && (receive_count > 1 || now > due.plus(LOST_AFTER)) =>
         {
             let next = DeliveryTask::new(task.organization, delivery.id, task.attempt.saturating_add(1), due);
             Loaded::Unfinished { next }
         }
-        State::Pending { .. } | State::Delivered | State::Exhausted | State::Skipped => {
-            Loaded::Nothing(Nothing::Decided)
-        }
+        State::Pending { .. }
+        | State::Delivered
+        | State::Exhausted
+        | State::Skipped
+        | State::FailedInternally => Loaded::Nothing(Nothing::Decided),
     }
 }

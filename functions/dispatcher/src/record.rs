@@ -4,7 +4,7 @@
 //! In this order: a dispatcher that dies in between leaves a record and a message that SQS hands
 //! out again, and [`crate::load`] sees from both that the next task may be missing.
 
-use shared::delivery::{Attempt, Next, Outcome, Recorded};
+use shared::delivery::{Attempt, Next, Outcome, Recorded, waits_in_the_table};
 use shared::queue::DeliveryTask;
 
 use crate::load::Prepared;
@@ -32,6 +32,8 @@ impl Dispatcher {
         let gone = (next == Next::SwitchOff).then_some(&webhook);
         let recorded = self.core.table.record_attempt(org, &delivery, failed, gone).await?;
         match (recorded, next) {
+            // That it is due is on record, too; the sweeper puts it into the queue in time.
+            (Recorded::Now, Next::Retry { due }) if waits_in_the_table(due, now) => Ok(()),
             (Recorded::Now, Next::Retry { due }) => {
                 let task = DeliveryTask::new(org, delivery.id, number.saturating_add(1), due);
                 Ok(self.queue.send(&[task], self.core.clock.now()).await?)

@@ -4,12 +4,15 @@ mod deliveries;
 mod events;
 mod webhooks;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{delete, get, patch, post};
 use http::Method;
 use shared::address::EgressPolicy;
 use shared::context::Core;
+use shared::event::Activity;
 use shared::http::{Access, Route};
 use shared::queue::Queue;
 use shared::scope::Scope;
@@ -25,6 +28,8 @@ pub struct Webhooks {
     pub queue: Queue,
     /// Where webhooks may point.
     pub egress: EgressPolicy,
+    /// Who has published in this hour.
+    pub activity: Arc<Activity>,
 }
 
 impl FromRef<Webhooks> for Core {

@@ -1,5 +1,7 @@
 //! The Lambda function `webhooks`: a wire between the runtime and the router.
 
+use std::sync::Arc;
+
 use shared::boot::{self, boot};
 use webhooks::Webhooks;
 
@@ -12,5 +14,5 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("webhooks").await?;
     let (queue, egress) = (boot.queue()?, boot.egress()?);
-    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress })).await
+    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress, activity: Arc::default() })).await
 }

@@ -2,7 +2,8 @@
 
 use super::Setting;
 
-const ALL: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer"];
+const ALL: &[&str] =
+    &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer", "sweeper"];
 /// Those that are called with credentials.
 const CALLED: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "authorizer"];
 const AUTH: &[&str] = &["auth"];
@@ -10,9 +11,9 @@ const ORGANIZATIONS: &[&str] = &["organizations"];
 const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys"];
 const MAILER: &[&str] = &["mailer"];
 const AUTHORIZER: &[&str] = &["authorizer"];
-const PUBLISHING: &[&str] = &["api_keys", "webhooks", "dispatcher"];
+const PUBLISHING: &[&str] = &["api_keys", "webhooks", "dispatcher", "sweeper"];
 const DELIVERING: &[&str] = &["webhooks", "dispatcher"];
-const QUEUEING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher"];
+const QUEUEING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "sweeper"];
 
 const fn required(name: &'static str, read_by: &'static [&'static str], about: &'static str) -> Setting {
     Setting { name, about, required: true, read_by }

@@ -3,11 +3,17 @@
 //! There is no item before the first attempt ends: a delivery of an event that has none is
 //! pending. That is what makes a delivery that succeeds at once cost one write.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::id::DeliveryId;
 use crate::webhook::EventType;
 
 use super::outcome::Outcome;
+
+/// How long an attempt may wait in the queue; one that is due later waits in the table (P23). As long as
+/// SQS delays a message.
+pub const QUEUED_WITHIN: Duration = Duration::from_mins(15);
 
 /// One HTTP call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +44,8 @@ pub enum State {
     Exhausted,
     /// The webhook was off.
     Skipped,
+    /// We failed on it, again and again: it was a dead letter.
+    FailedInternally,
 }
 
 /// What follows an attempt.
@@ -88,6 +96,11 @@ impl Delivery {
         matches!(self.state, State::Pending { .. }) && self.attempts.checked_add(1) == Some(number)
     }
 
+    /// Whether the attempt that is due then was put into the table when the one before it was recorded.
+    pub fn waits_in_the_table(&self, due: Timestamp) -> bool {
+        self.last_attempt.as_ref().is_some_and(|last| due.since(last.at) > QUEUED_WITHIN)
+    }
+
     /// The delivery after its next attempt.
     pub fn after(self, attempt: Attempt, next: Next) -> Result<Self, AlreadyDecided> {
         if !self.awaits(attempt.number) {
@@ -105,7 +118,18 @@ impl Delivery {
     pub fn skipped(self) -> Result<Self, AlreadyDecided> {
         match self.state {
             State::Pending { .. } => Ok(Self { state: State::Skipped, ..self }),
-            State::Delivered | State::Exhausted | State::Skipped => Err(AlreadyDecided),
+            State::Delivered | State::Exhausted | State::Skipped | State::FailedInternally => {
+                Err(AlreadyDecided)
+            }
+        }
+    }
+
+    /// The delivery after we failed on attempt `number` until nobody tried any more.
+    pub fn failed_internally(self, number: u16) -> Result<Self, AlreadyDecided> {
+        if self.awaits(number) {
+            Ok(Self { state: State::FailedInternally, ..self })
+        } else {
+            Err(AlreadyDecided)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::due::waits_in_the_table;
 use super::model::{Attempt, Delivery, State};
 use super::outcome::{Outcome, Unreachable};
 use crate::clock::{Timestamp, millis};
@@ -55,6 +56,7 @@ enum Status {
     Delivered,
     Exhausted,
     Skipped,
+    FailedInternally,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -135,6 +137,7 @@ impl DeliveryItem {
             State::Delivered => (Status::Delivered, None),
             State::Exhausted => (Status::Exhausted, None),
             State::Skipped => (Status::Skipped, None),
+            State::FailedInternally => (Status::FailedInternally, None),
         };
         Self {
             event: delivery.id.event,
@@ -162,6 +165,7 @@ impl TryFrom<DeliveryItem> for Delivery {
                 (Status::Delivered, _) => State::Delivered,
                 (Status::Exhausted, _) => State::Exhausted,
                 (Status::Skipped, _) => State::Skipped,
+                (Status::FailedInternally, _) => State::FailedInternally,
             },
             attempts: item.attempts,
             last_attempt: item.last_attempt.map(TryInto::try_into).transpose()?,
@@ -248,9 +252,9 @@ impl Table {
         items.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// P12, P13 and P9: the delivery after an attempt, written on the one before it. A failed
-    /// attempt is an item of its own; `gone` is the webhook to switch off in the same
-    /// transaction, as it was read.
+    /// P12, P13, P23 and P9: the delivery after an attempt, written on the one before it. A failed
+    /// attempt is an item of its own, and so is the next one when it is due later than the queue can
+    /// wait; `gone` is the webhook to switch off in the same transaction, as it was read.
     pub async fn record_attempt(
         &self,
         org: OrgId,
@@ -269,11 +273,14 @@ impl Table {
         };
         let attempt_key = keys::attempt(org, delivery.id, failed.number);
         let attempted = || {
-            self.transaction().put_if(&key, &item, expires, unchanged, before.clone())?.put_new(
-                &attempt_key,
-                &AttemptItem::from(failed),
-                expires,
-            )
+            let transaction = self.transaction().put_if(&key, &item, expires, unchanged, before.clone())?;
+            let transaction = transaction.put_new(&attempt_key, &AttemptItem::from(failed), expires)?;
+            match delivery.state {
+                State::Pending { due } if waits_in_the_table(due, failed.at) => {
+                    transaction.put_due(org, delivery.id, failed.number.saturating_add(1), due)
+                }
+                _ => Ok(transaction),
+            }
         };
         let written = match gone {
             None => attempted()?.commit().await?,
@@ -291,8 +298,8 @@ impl Table {
         }
     }
 
-    /// P12: a delivery that was not tried because its webhook was off.
-    pub async fn record_skipped(&self, org: OrgId, delivery: &Delivery) -> Result<Recorded, StoreError> {
+    /// P12: a delivery that was not tried: its webhook was off, or we failed.
+    pub async fn record_untried(&self, org: OrgId, delivery: &Delivery) -> Result<Recorded, StoreError> {
         let key = keys::delivery(org, delivery.id);
         let unchanged = HashMap::from([(":before".to_owned(), number(delivery.attempts))]);
         let condition = "attribute_not_exists(pk) OR attempts = :before";

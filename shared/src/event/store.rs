@@ -9,7 +9,7 @@ use crate::table::{Item, StoreError, Table, Transaction, from_item, keys};
 use crate::webhook::EventType;
 
 #[derive(Serialize, Deserialize)]
-struct EventItem {
+pub(super) struct EventItem {
     event: EventId,
     org: OrgId,
     #[serde(rename = "type")]

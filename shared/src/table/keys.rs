@@ -2,7 +2,7 @@
 //!
 //! Identifiers stand in keys as they are: their prefixes say the kind. What a tenant owns is under
 //! a partition that begins with the organisation's id. The exceptions answer "who is this?" before
-//! an organisation is known: P1 to P3, P7 and P18 to P20; what belongs to an organisation there names it.
+//! an organisation is known: P1 to P3, P7 and P18 to P20; and P23 to P25 are the sweeper's; what belongs to an organisation there names it.
 //!
 //! | No. | Item | pk | sk |
 //! |---|---|---|---|
@@ -28,10 +28,14 @@
 //! | P20 | the newest registration of an address that waits for its link | `email#<sha256>` | `pending` |
 //! | P21 | invitation | `org` | `inv` |
 //! | P22 | request to join | `org` | `join#usr` |
+//! | P23 | attempt that is due later | `due#<minute>#<shard>` | `<ms>#dlv` |
+//! | P24 | how far the sweeper has come | `sweeper` | `due`, `events` |
+//! | P25 | organisation that published in an hour | `active#<hour>#<shard>` | `org` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
+use crate::clock::Timestamp;
 use crate::id::{ApiKeyId, DeliveryId, EventId, InvitationId, LinkId, OrgId, SessionId, UserId, WebhookId};
 
 /// A primary key. Private fields: a key that is not in this file cannot be made.
@@ -241,4 +245,49 @@ pub fn home_of_domain(domain: &str) -> Key {
 /// P14: the second factor of a person.
 pub fn factor(user: UserId) -> Key {
     Key::new(user, "factor")
+}
+
+/// Partitions that share the attempts of one minute, and the organisations of one hour.
+pub const SHARDS: u8 = 4;
+
+/// P23: an attempt that is due later. Padded, so that those of a minute sort by their time.
+pub fn due(id: DeliveryId, at: Timestamp) -> Key {
+    let [.., last] = id.event.to_bytes();
+    Key::new(
+        format_args!("due#{:010}#{}", at.seconds() / 60, last % SHARDS),
+        format_args!("{:015}#{id}", at.millis()),
+    )
+}
+
+/// P23: where the attempts of a minute, counted from 1970, begin in a shard.
+pub fn due_in(minute: i64, shard: u8) -> Key {
+    // Milliseconds of 15 digits begin with a zero for three thousand years.
+    Key::new(format_args!("due#{minute:010}#{shard}"), "0")
+}
+
+/// P24: how far the sweeper has come with one of its tasks.
+pub fn sweeper(task: &str) -> Key {
+    Key::new("sweeper", task)
+}
+
+/// P25: an organisation that published in an hour, counted from 1970.
+pub fn active(hour: i64, org: OrgId) -> Key {
+    let [.., last] = org.to_bytes();
+    Key::new(format_args!("active#{hour:08}#{}", last % SHARDS), org)
+}
+
+/// P25: where the organisations of an hour begin in a shard.
+pub fn active_in(hour: i64, shard: u8) -> Key {
+    Key::new(format_args!("active#{hour:08}#{shard}"), format_args!("{}_", OrgId::PREFIX))
+}
+
+/// P10: an event that would be the first of those made from `at` on, in the bucket of that day.
+pub fn events_from(org: OrgId, at: Timestamp) -> Key {
+    event(org, EventId::earliest(at))
+}
+
+/// P10: where the events of a day begin.
+pub fn events_of_day(org: OrgId, at: Timestamp) -> Key {
+    let Key { pk, .. } = events_from(org, at);
+    Key::new(pk, format_args!("{}_", EventId::PREFIX))
 }

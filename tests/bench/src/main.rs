@@ -5,13 +5,15 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up ends by panicking")]
 
 mod figures;
+mod keys_at_rest;
 mod login_timing;
 mod revocation;
+mod verify;
 
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 2] = ["login-timing", "revocation"];
+const NAMES: [&str; 4] = ["login-timing", "revocation", "verify", "keys-at-rest"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,6 +27,8 @@ async fn main() -> ExitCode {
         println!("\n## {name}\n");
         let held = match name {
             "login-timing" => login_timing::run().await,
+            "verify" => verify::run().await,
+            "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
         };
         println!("\n{}", if held { "The promise holds." } else { "THE PROMISE DOES NOT HOLD." });

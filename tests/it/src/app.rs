@@ -28,6 +28,7 @@ use shared::secret::Keeper;
 use shared::standing::StandingCache;
 use shared::table::Table;
 use stack::{Mail, Receiver, Service, Services, State};
+use sweeper::Sweeper;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -49,6 +50,7 @@ pub struct App {
     queue: TestQueue,
     mail: TestQueue,
     dispatcher: dispatcher::Dispatcher,
+    sweeper: Sweeper,
     mailer: Mailer,
     counted: Counted,
     counted_limits: Counted,
@@ -94,25 +96,13 @@ impl App {
         let queue = TestQueue::start(clock.clone()).await;
         let mail = TestQueue::start(clock.clone()).await;
         let (counted, counted_limits) = (Counted::default(), Counted::default());
-        let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
-        let table = aws::dynamodb(&table_url, counted.clone());
-        let limits = aws::dynamodb(&table_url, counted_limits.clone());
-        let limiter = Limiter::new(limits, services.table_name("LimitsTable").to_owned());
-        let secrets = aws::secrets(services.endpoint(Service::SecretsManager));
-        let secret_id = services.environment("auth")["SECRET_KEY_ARN"].clone();
-        let core = Core {
-            clock: clock.clone(),
-            entropy: Entropy::system(),
-            keys: Arc::new(Keeper::open(secrets, secret_id, clock).await.unwrap()),
-            table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
-            issuer: Self::ISSUER.into(),
-            limiter,
-            standings: Arc::new(StandingCache::default()),
-        };
+        let counts = (&counted, &counted_limits);
+        let core = core(&services, table_url, clock, counts).await;
         let deliveries = Queue::new(aws::sqs(&queue.url), queue.url.clone());
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
         let dispatcher =
             dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
+        let sweeper = Sweeper::new(core.clone(), deliveries.clone());
         let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
         let passwords = Passwords { level, ..Passwords::default() };
         let auth = Auth::new(core.clone(), passwords, mails.clone(), verification).unwrap();
@@ -131,7 +121,12 @@ impl App {
         };
         let chance = (core.clock.clone(), core.entropy.clone());
         let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
-        let webhooks = webhooks::Webhooks { core: core.clone(), queue: deliveries, egress };
+        let webhooks = webhooks::Webhooks {
+            core: core.clone(),
+            queue: deliveries.clone(),
+            egress,
+            activity: Arc::default(),
+        };
         let functions = Functions {
             auth: auth::router(auth),
             organizations: organizations::router(organizations),
@@ -148,6 +143,7 @@ impl App {
             queue,
             mail,
             dispatcher,
+            sweeper,
             mailer,
             counted,
             counted_limits,
@@ -260,6 +256,26 @@ impl App {
         failed
     }
 
+    /// One run of the sweeper, as its schedule starts it: what it says it did.
+    pub async fn sweep(&self) -> Value {
+        self.sweep_result().await.unwrap()
+    }
+
+    /// The same, or why it ended before it was done.
+    pub async fn sweep_result(&self) -> Result<Value, String> {
+        let deadline = self.core.clock.now().plus(Duration::from_mins(1));
+        self.sweeper.handle(json!({}), deadline).await.map_err(|error| error.to_string())
+    }
+
+    /// Hands messages to the sweeper as dead letters, and says which ones it gives back.
+    pub async fn bury(&self, letters: &[Message]) -> Value {
+        let records: Vec<_> = letters.iter().map(record).collect();
+        for letter in letters {
+            self.queue.delete(&letter.id);
+        }
+        self.sweeper.handle(json!({ "Records": records }), self.core.clock.now()).await.unwrap()
+    }
+
     /// The messages that are visible now; they are invisible then, until the queue's time is over.
     pub fn receive(&self) -> Vec<Message> {
         self.queue.receive()
@@ -330,16 +346,46 @@ impl App {
     /// Every item of the table as text, for tests that look for what must not be there.
     pub async fn dump(&self) -> String {
         let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
-        let answer = client.scan().table_name(self.services.table_name("Table")).send().await.unwrap();
-        let text =
-            |item: &HashMap<_, _>| serde_dynamo::from_item::<_, Value>(item.clone()).unwrap().to_string();
-        let mut items: Vec<_> = answer.items().iter().map(text).collect();
+        let table = self.services.table_name("Table");
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let scan = client.scan().table_name(table).set_exclusive_start_key(start);
+            let answer = scan.send().await.unwrap();
+            let text = |item: HashMap<_, _>| serde_dynamo::from_item::<_, Value>(item).unwrap().to_string();
+            items.extend(answer.items.unwrap_or_default().into_iter().map(text));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
         items.sort_unstable();
         items.join("\n")
     }
 }
 
-/// A message as Lambda hands it to a function.
+/// What every function holds.
+async fn core(
+    services: &Services,
+    table_url: Option<String>,
+    clock: Clock,
+    (counted, counted_limits): (&Counted, &Counted),
+) -> Core {
+    let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
+    let table = aws::dynamodb(&table_url, counted.clone());
+    let limits = aws::dynamodb(&table_url, counted_limits.clone());
+    let secrets = aws::secrets(services.endpoint(Service::SecretsManager));
+    let secret_id = services.environment("auth")["SECRET_KEY_ARN"].clone();
+    Core {
+        clock: clock.clone(),
+        entropy: Entropy::system(),
+        keys: Arc::new(Keeper::open(secrets, secret_id, clock).await.unwrap()),
+        table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
+        issuer: App::ISSUER.into(),
+        limiter: Limiter::new(limits, services.table_name("LimitsTable").to_owned()),
+        standings: Arc::new(StandingCache::default()),
+    }
+}
+
 /// A port that was free a moment ago, and on which nobody listens.
 async fn nobody() -> String {
     let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
@@ -353,6 +399,7 @@ async fn hand_over(mailer: &Mailer, tasks: &[Message], left: Duration) -> Vec<St
     answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
+/// A message as Lambda hands it to a function.
 fn record(message: &Message) -> Value {
     json!({
         "messageId": message.id,

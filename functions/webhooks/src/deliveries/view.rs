@@ -20,6 +20,8 @@ pub(crate) enum DeliveryStatus {
     Exhausted,
     /// The webhook was off or deleted.
     Skipped,
+    /// We failed on it, again and again.
+    FailedInternally,
 }
 
 /// One HTTP call.
@@ -80,6 +82,7 @@ impl From<Delivery> for View {
             State::Delivered => (DeliveryStatus::Delivered, None),
             State::Exhausted => (DeliveryStatus::Exhausted, None),
             State::Skipped => (DeliveryStatus::Skipped, None),
+            State::FailedInternally => (DeliveryStatus::FailedInternally, None),
         };
         Self {
             id: delivery.id,

@@ -23,6 +23,7 @@ pub(crate) struct DeliveryCounts {
     delivered: usize,
     exhausted: usize,
     skipped: usize,
+    failed_internally: usize,
 }
 
 impl DeliveryCounts {
@@ -35,6 +36,7 @@ impl DeliveryCounts {
                 Some(Stand::Delivered) => counts.delivered += 1,
                 Some(Stand::Exhausted) => counts.exhausted += 1,
                 Some(Stand::Skipped) => counts.skipped += 1,
+                Some(Stand::FailedInternally) => counts.failed_internally += 1,
             }
         }
         counts
@@ -62,7 +64,7 @@ pub(crate) fn operation() -> Operation {
             "type": "invoice.paid",
             "data": { "invoice": 7, "amount": "12.50" },
             "created_at": "2026-01-01T00:00:00.000Z",
-            "deliveries": { "pending": 0, "delivered": 1, "exhausted": 0, "skipped": 0 },
+            "deliveries": { "pending": 0, "delivered": 1, "exhausted": 0, "skipped": 0, "failed_internally": 0 },
         }),
     )
 }

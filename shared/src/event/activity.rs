@@ -1,0 +1,90 @@
+//! P25: who published in which hour, so that the reconciler finds events whose publisher died between the
+//! table and the queue without looking through the table.
+//!
+//! A process writes it before the first event of an organisation in an hour, and remembers that it has: what
+//! it costs does not grow with the events.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Event;
+use super::store::EventItem;
+use crate::clock::Timestamp;
+use crate::id::OrgId;
+use crate::table::{StoreError, Table, keys};
+
+/// An hour, counted from 1970.
+pub type Hour = i64;
+
+/// The hour of a time.
+pub fn hour_of(at: Timestamp) -> Hour {
+    at.seconds() / 3600
+}
+
+/// What a process has written of the hour.
+#[derive(Debug, Default)]
+pub struct Activity(Mutex<HashMap<OrgId, Hour>>);
+
+/// A process that sees more organisations than this starts over.
+const ENTRIES_MAX: usize = 16_384;
+
+impl Activity {
+    fn knows(&self, org: OrgId, hour: Hour) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&org) == Some(&hour)
+    }
+
+    fn remember(&self, org: OrgId, hour: Hour) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= ENTRIES_MAX {
+            known.clear();
+        }
+        known.insert(org, hour);
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ActiveItem {
+    org: OrgId,
+}
+
+impl Table {
+    /// P25: puts on record that an organisation publishes in the hour of `at`. To be called before the event
+    /// is written, with the time in the event's identifier.
+    pub async fn note_active(
+        &self,
+        activity: &Activity,
+        org: OrgId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        /// Far longer than the reconciler can be behind.
+        const KEPT: std::time::Duration = std::time::Duration::from_hours(7 * 24);
+        let hour = hour_of(at);
+        if !activity.knows(org, hour) {
+            self.put_new(&keys::active(hour, org), &ActiveItem { org }, Some(at.plus(KEPT))).await?;
+            activity.remember(org, hour);
+        }
+        Ok(())
+    }
+
+    /// P25: the organisations that published in an hour, in one shard.
+    pub async fn active_in(&self, hour: Hour, shard: u8) -> Result<Vec<OrgId>, StoreError> {
+        let items: Vec<ActiveItem> = self.all(&keys::active_in(hour, shard)).await?;
+        Ok(items.into_iter().map(|item| item.org).collect())
+    }
+
+    /// P10: a page of the events of an hour, the oldest first, after `after`.
+    pub async fn events_of_hour(
+        &self,
+        org: OrgId,
+        hour: Hour,
+        after: Option<&Event>,
+        limit: u16,
+    ) -> Result<Vec<Event>, StoreError> {
+        let (from, end) = (Timestamp::from_seconds(hour * 3600), Timestamp::from_seconds((hour + 1) * 3600));
+        let after = after.map_or_else(|| keys::events_from(org, from), |event| keys::event(org, event.id));
+        let items: Vec<EventItem> = self.oldest(&keys::events_of_day(org, from), Some(&after), limit).await?;
+        Ok(items.into_iter().map(Event::from).filter(|event| event.created_at() < end).collect())
+    }
+}
