@@ -167,6 +167,7 @@ mod tests {
             ("JWT_ISSUER", "i"),
             ("LIMITS_TABLE_NAME", "l"),
             ("MAIL_QUEUE_URL", "q"),
+            ("DELIVERIES_QUEUE_URL", "q"),
         ];
         let error = settings("api_keys", &given).unwrap().core().unwrap_err();
         assert_eq!(error, ConfigError::bad("STAGE", "`production` is none of dev, staging, prod"));

@@ -51,6 +51,8 @@ pub enum Principal {
         maker: UserId,
         /// What its maker is in the organisation now.
         role: Role,
+        /// Whether it is bound to networks, one of which the call came from.
+        bound: bool,
         /// How fast it may be used.
         rate: Option<KeyRate>,
         /// How much it may be used.

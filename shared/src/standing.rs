@@ -65,6 +65,8 @@ pub struct Member {
     pub organization: Organization,
     /// As what.
     pub role: Role,
+    /// Since when.
+    pub joined_at: Timestamp,
 }
 
 impl Found {
@@ -99,7 +101,7 @@ impl Table {
         else {
             return Ok(None);
         };
-        Ok(Some(Member { user, organization, role: membership.role }))
+        Ok(Some(Member { user, organization, role: membership.role, joined_at: membership.joined_at }))
     }
 
     /// The person, the organisation and their membership in it, and for a session the session:

@@ -121,7 +121,7 @@ async fn of_fifty_changes_at_once_every_one_that_was_done_is_on_record_and_the_c
         .collect();
     // Whoever lost too often against others was told so, and has nothing.
     for answer in answers.iter().filter(|answer| answer.status != 201) {
-        assert_eq!(answer.problem(503), "unavailable");
+        assert_eq!(answer.problem(409), "conflict");
     }
     let log = log(&app, &ada).await;
     verify(&log).unwrap();

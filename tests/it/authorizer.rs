@@ -137,6 +137,18 @@ async fn where_routes_differ_a_verdict_without_its_route_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_bound_to_networks_needs_the_address_in_the_identity() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (_, secret) = key(&app, &ada, &json!({ "allowed_cidrs": ["192.0.2.0/24"] })).await;
+    let authorizer = authorizer(&app, "");
+    assert_eq!(verdict(&authorizer, "GET /orders", &secret).await, refused("address_not_in_identity_source"));
+    let mut event = call("GET /orders", &secret);
+    event["identitySource"] = json!([format!("Bearer {secret}"), "192.0.2.1"]);
+    assert_eq!(authorizer.handle(event).await.unwrap()["isAuthorized"], true);
+}
+
+#[tokio::test]
 async fn the_limits_of_a_key_hold_and_only_calls_that_are_let_in_count() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;

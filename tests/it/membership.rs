@@ -307,6 +307,7 @@ async fn the_audit_log_is_a_whole_chain_however_many_write_at_once() {
         .collect();
     let made = calls.join_all().await.iter().filter(|answer| answer.status == 201).count();
     remove(&app, &ada, &bob.user).await.expect(204);
+    assert!(made > 0, "nobody was let through");
     let records = app.core.table.audit_after(org, 0, 100).await.unwrap();
     assert_eq!(verify(&records), Ok(()));
     let named = |name: &str| records.iter().filter(|record| record.entry.action.as_str() == name).count();
@@ -359,4 +360,100 @@ async fn whoever_asks_to_join_is_listed_and_let_in() {
     assert_eq!(asks, json!({ "data": [], "next_cursor": null }));
     let odd = app.get(&format!("{path}/members?requested=yes"), &ada.token).send().await;
     assert_eq!(odd.problem(400), "invalid_request");
+}
+
+async fn newest(app: &App, org: &str) -> shared::audit::Entry {
+    app.core.table.audit_page(org.parse().unwrap(), None, 1).await.unwrap().remove(0).entry
+}
+
+#[tokio::test]
+async fn an_organisation_that_somebody_left_learns_nothing_of_them_any_more() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    let body = json!({ "email": "bob@example.com", "password": PASSWORD, "invitation_token": invitation });
+    let bob = app.call(Method::POST, "/auth/register").json(&body).send().await.expect(201);
+    let user = bob["user"]["id"].as_str().unwrap();
+    let fail = async || {
+        let body = json!({ "email": "bob@example.com", "password": "not the password of bob" });
+        app.call(Method::POST, "/auth/login").json(&body).send().await.problem(401)
+    };
+    fail().await;
+    assert_eq!(newest(&app, &ada.org).await.action.as_str(), "user.login_failed");
+    remove(&app, &ada, user).await.expect(204);
+    fail().await;
+    assert_eq!(newest(&app, &ada.org).await.action.as_str(), "member.removed");
+}
+
+#[tokio::test]
+async fn no_key_takes_its_own_maker_out_where_that_is_more_than_a_key_may() {
+    let (app, ada, bob) = colleagues("owner").await;
+    let key = app.api_key(&ada, &["members:write"]).await;
+    let by_key = Account { token: key, ..ada.clone() };
+    assert_eq!(remove(&app, &by_key, &ada.user).await.problem(403), "insufficient_role");
+    assert_eq!(remove(&app, &by_key, &bob.user).await.problem(403), "insufficient_role");
+    assert_eq!(serde_json::to_value(newest(&app, &ada.org).await.result).unwrap(), "failure");
+    remove(&app, &ada, &ada.user).await.expect(204);
+}
+
+#[tokio::test]
+async fn an_inviter_who_left_and_came_back_has_invited_nobody() {
+    let (app, ada, bob) = colleagues("admin").await;
+    app.advance(60);
+    let offered = invite(&app, &bob, "eve@example.com", "member").await;
+    remove(&app, &ada, &bob.user).await.expect(204);
+    app.advance(60);
+    let again = invite(&app, &ada, "bob@example.com", "admin").await;
+    let alone = app.sign_in(&bob, "bob@example.com").await;
+    accept(&app, &alone, &again).send().await.expect(200);
+    let eve = app.register("eve@example.com").await;
+    assert_eq!(accept(&app, &eve, &offered).send().await.problem(404), "not_found");
+}
+
+#[tokio::test]
+async fn invitations_are_mails_like_others_five_an_hour_to_one_address_and_five_a_minute_from_one() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let path = format!("/api/organizations/{}/invitations", ada.org);
+    let invite = async |email: &str, from: &str| {
+        let body = json!({ "email": email });
+        app.post(&path, &ada.token, &body).from(from).send().await
+    };
+    for n in 0..5 {
+        invite(&format!("guest-{n}@example.com"), "192.0.2.1").await.expect(201);
+    }
+    assert_eq!(invite("guest-5@example.com", "192.0.2.1").await.problem(429), "rate_limited");
+    invite("guest-5@example.com", "192.0.2.2").await.expect(201);
+    for n in 0..4 {
+        app.advance(60);
+        invite("guest-5@example.com", &format!("192.0.2.{}", 3 + n)).await.expect(201);
+    }
+    app.advance(60);
+    assert_eq!(invite("guest-5@example.com", "192.0.2.9").await.problem(429), "rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_while_another_tab_refreshes_logs_nobody_out() {
+    for seconds in [0, 60] {
+        let (app, ada, bob) = colleagues("member").await;
+        app.advance(seconds);
+        for round in 0..10 {
+            let to = if round % 2 == 0 { &bob.org } else { &ada.org };
+            let now = app.sign_in(&bob, "bob@example.com").await;
+            app.advance(seconds);
+            let body = json!({ "organization_id": to });
+            let switch = app.post("/auth/organization", &now.token, &body);
+            let body = json!({ "refresh_token": now.refresh_token });
+            let refresh = app.call(Method::POST, "/auth/refresh").json(&body);
+            let (switch, refresh) = tokio::join!(switch.send(), refresh.send());
+            let (switch, refresh) = (switch.expect(200), refresh.expect(200));
+            // Whichever of the two the program keeps, long after.
+            app.advance(11);
+            for kept in [&switch, &refresh] {
+                assert_eq!(kept["refresh_token"], switch["refresh_token"], "round {round}");
+            }
+            let body = json!({ "refresh_token": switch["refresh_token"] });
+            app.call(Method::POST, "/auth/refresh").json(&body).send().await.expect(200);
+        }
+    }
 }

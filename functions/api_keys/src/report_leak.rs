@@ -100,9 +100,11 @@ pub(crate) async fn handler(
     let Some(token) = KeyToken::parse(&request.key) else { return Ok(received) };
     // The text before the last rotation counts as long as it is accepted.
     let found = core.table.stored_key(token.id()).await?;
-    let Some(StoredKey { key, .. }) = found.filter(|stored| stored.secret(&token, now).is_some()) else {
-        return Ok(received);
-    };
+    let theirs = |stored: &StoredKey| stored.secret(&token, now).is_some() && stored.key.can_leak();
+    let Some(StoredKey { key, .. }) = found.filter(theirs) else { return Ok(received) };
+    // Before it is switched off: who repeats a report after that finds nothing to switch off, and a mail
+    // that was not asked for would never be. Two mails are better than none.
+    state.mail.send(Mail::ApiKeyLeaked { user: key.created_by, key: key.id }, now).await?;
     let entry = origin.entry(Action::ApiKeyLeaked, Actor::Nobody, now).on(key.id);
     let entry = match &request.url {
         // Not the text itself, also where somebody put it into the address.
@@ -113,9 +115,8 @@ pub(crate) async fn handler(
     let event = state.operational.prepare(key.org, OperationalKind::ApiKeyLeaked, told).await?;
     let build = || table.transaction().mark_api_key_leaked(key.org, key.id, now)?.tell(event.as_ref());
     // Refused when it was revoked or reported before.
-    if table.commit_audited(key.org, &entries, build).await?.is_ok() {
+    if table.commit_urgent(key.org, &entries, build).await?.is_ok() {
         state.operational.dispatch(event).await;
-        state.mail.send(Mail::ApiKeyLeaked { user: key.created_by, key: key.id }, now).await?;
     }
     Ok(received)
 }

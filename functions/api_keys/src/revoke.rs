@@ -28,7 +28,7 @@ pub(crate) async fn handler(
     let told = json!({ "id": id, "revoked_at": now });
     let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, told).await?;
     let build = || table.transaction().revoke_api_key(org, id, now)?.tell(event.as_ref());
-    if table.commit_audited(org, &[entry], build).await?.is_err() {
+    if table.commit_urgent(org, &[entry], build).await?.is_err() {
         return Err(Problem::not_found());
     }
     operational.dispatch(event).await;

@@ -74,7 +74,8 @@ pub(crate) async fn handler(
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<Answer>>, Problem> {
     let (table, org, now) = (&core.table, caller.org(), core.clock.now());
-    let old = own_key(&core, &caller, id).await?;
+    let entry = caller.entry(&origin, Action::ApiKeyRotated, now).on(id);
+    let old = own_key(&core, &caller, id, &entry).await?;
     if old.key.status(now) != KeyStatus::Active {
         return Err(Problem::of(Kind::KeyNotActive));
     }
@@ -82,7 +83,6 @@ pub(crate) async fn handler(
     let previous_expires_at = old.key.expires_at.map_or(now.plus(grace), |end| end.min(now.plus(grace)));
     let token = KeyToken::generate(id, old.key.environment, &core.entropy)?;
     let new = old.rotated(&token, previous_expires_at);
-    let entry = caller.entry(&origin, Action::ApiKeyRotated, now).on(id);
     let entries = [entry.with("previous_expires_at", previous_expires_at)];
     // Not tried again: of two rotations at once, one would make the other's text worthless unseen.
     let told = json!({ "id": id, "previous_expires_at": previous_expires_at });

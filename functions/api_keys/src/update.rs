@@ -6,7 +6,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde_json::json;
 use shared::api_key::{ApiKey, Cidr, KeyRate, KeyStatus, StoredKey};
-use shared::audit::{Action, Origin};
+use shared::audit::{Action, Entry, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, Operation, Patch, PathId};
@@ -148,7 +148,7 @@ pub(crate) async fn handler(
     let entry = caller.entry(&origin, Action::ApiKeyUpdated, now).on(id);
     let entries = [entry.with("fields", request.named().join(" "))];
     for _ in 0..TRIES {
-        let old = own_key(&core, &caller, id).await?;
+        let old = own_key(&core, &caller, id, &entries[0]).await?;
         if !matches!(old.key.status(now), KeyStatus::Active | KeyStatus::Expired) {
             return Err(Problem::of(Kind::KeyNotActive));
         }
@@ -165,7 +165,13 @@ pub(crate) async fn handler(
 }
 
 /// A key of the caller's organisation that holds nothing that the caller does not.
-pub(crate) async fn own_key(core: &Core, caller: &Principal, id: ApiKeyId) -> Result<StoredKey, Problem> {
+/// `entry` is what goes on record when it holds more.
+pub(crate) async fn own_key(
+    core: &Core,
+    caller: &Principal,
+    id: ApiKeyId,
+    entry: &Entry,
+) -> Result<StoredKey, Problem> {
     let found = core.table.stored_key(id).await?;
     let stored = found.filter(|stored| stored.key.org == caller.org()).ok_or_else(Problem::not_found)?;
     let held = caller.held_scopes();
@@ -173,6 +179,7 @@ pub(crate) async fn own_key(core: &Core, caller: &Principal, id: ApiKeyId) -> Re
     match beyond.iter().next() {
         None => Ok(stored),
         Some(scope) => {
+            core.table.note_audit(caller.org(), &entry.clone().failed()).await;
             let detail = format_args!("the key holds `{scope}`, which you do not");
             Err(Problem::because(Kind::InsufficientScope, detail))
         }

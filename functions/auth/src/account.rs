@@ -46,6 +46,23 @@ impl Account {
         }
     }
 
+    /// The organisation that keeps the records about somebody who is not signed in: the one that they
+    /// registered in while they are in it, or else the oldest that they are in. One that they have left
+    /// learns nothing of them.
+    pub(crate) async fn home(
+        table: &Table,
+        user: UserId,
+        registered_in: Option<OrgId>,
+    ) -> Result<Option<OrgId>, StoreError> {
+        if let Some(org) = registered_in
+            && table.membership(org, user).await?.is_some()
+        {
+            return Ok(Some(org));
+        }
+        let all = table.organizations_of(user).await?;
+        Ok(all.into_iter().next().map(|(organization, _)| organization.id))
+    }
+
     /// The organisation that a new session names.
     pub(crate) fn org(&self) -> Option<OrgId> {
         self.membership.as_ref().map(|(organization, _)| organization.id)

@@ -13,7 +13,7 @@ use shared::organization::{Membership, Organization, OrganizationStatus};
 use shared::problem::{Kind, Problem, Violation};
 use shared::scope::Role;
 use shared::table::{StoreError, Transaction};
-use shared::user::Email;
+use shared::user::{Email, UserStatus};
 
 /// What came as a token. Any text: one that is none of ours is refused as such.
 pub(crate) struct TokenText(pub(crate) String);
@@ -50,8 +50,11 @@ impl Open {
         let member = core.table.member(invitation.inviter, invitation.org).await?;
         let member = member.ok_or_else(Problem::not_found)?;
         let usable = member.organization.status == OrganizationStatus::Active;
+        // Who left and came back has not invited anybody since, and who is locked out invites nobody.
+        let sent_at = invitation.expires_at.minus(Invitation::LIFE);
+        let standing = member.joined_at <= sent_at && member.user.status == UserStatus::Active;
         // Nobody is let in as more than whoever invited them is by now.
-        if !usable || !member.role.may_grant(invitation.role) {
+        if !usable || !standing || !member.role.may_grant(invitation.role) {
             return Err(Problem::not_found());
         }
         Ok(Self { invitation, organization: member.organization, inviter: member.role })

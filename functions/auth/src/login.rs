@@ -10,8 +10,8 @@ use serde_json::json;
 use shared::audit::{Action, Actor, Origin};
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::limit::{Guard, Window};
+use shared::principal::Person;
 use shared::problem::{Kind, Problem, Violation};
-use shared::table::StoreError;
 use shared::user::{Email, Login};
 
 use crate::Auth;
@@ -69,7 +69,7 @@ async fn log_in(auth: &Auth, origin: &Origin, request: Request) -> Result<Signed
     let Some(login) = login else { return Err(not_accepted()) };
     match verdict {
         Verdict::Wrong => {
-            record_failure(auth, origin, &login).await?;
+            record_failure(auth, origin, &login).await;
             return Err(not_accepted());
         }
         Verdict::Right => {}
@@ -89,10 +89,18 @@ async fn log_in(auth: &Auth, origin: &Origin, request: Request) -> Result<Signed
     sign_in(auth, account, origin, Action::UserLoggedIn).await
 }
 
-async fn record_failure(auth: &Auth, origin: &Origin, login: &Login) -> Result<(), StoreError> {
-    let Some(org) = login.organization else { return Ok(()) };
-    let entry = origin.entry(Action::UserLoginFailed, Actor::Nobody, auth.core.clock.now()).on(login.user);
-    auth.core.table.append_audit(org, &entry.failed()).await
+/// Nothing depends on it, and the answer must not: with a busy log it would tell that there is an account.
+async fn record_failure(auth: &Auth, origin: &Origin, login: &Login) {
+    let table = &auth.core.table;
+    match Account::home(table, login.user, login.organization).await {
+        Ok(Some(org)) => {
+            let now = auth.core.clock.now();
+            let entry = origin.entry(Action::UserLoginFailed, Actor::Nobody, now).on(login.user);
+            table.note_audit(org, &entry.failed()).await;
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "a failed login is not on record"),
+    }
 }
 
 /// The password is at hand only now, so a hash of weaker days is replaced now. Where the password
@@ -107,6 +115,7 @@ async fn strengthen(auth: &Auth, email: &Email, password: &Password, login: &Log
 /// with the attempts to log in, so that it is no way around them.
 pub(crate) async fn confirm(
     auth: &Auth,
+    (asker, origin): (Person, &Origin),
     email: &Email,
     password: &Password,
     field: &str,
@@ -121,6 +130,10 @@ pub(crate) async fn confirm(
             Ok(login)
         }
         (Verdict::Wrong | Verdict::Right | Verdict::RightButWeak, _) => {
+            if let Some(org) = asker.org {
+                let entry = origin.entry(Action::PasswordRefused, Actor::User(asker.user), now);
+                core.table.note_audit(org, &entry.on(asker.user).failed()).await;
+            }
             let violation = Violation::new("wrong_password", "is not your password");
             Err(Problem::field(field, violation))
         }

@@ -17,7 +17,7 @@ use shared::principal::Person;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::{Cancelled, StoreError, Table};
 
-use crate::sign_in::audited;
+use crate::sign_in::taken_away;
 
 #[derive(JsonSchema)]
 #[schemars(rename = "LogoutRequest", deny_unknown_fields)]
@@ -88,12 +88,15 @@ pub(crate) async fn handler(
     if scope == LogoutScope::Global {
         // One write ends all of them, and those that begin with what was shown before it.
         let user = crate::me::read::person(&core, person).await?;
-        let written = audited(table, person.org, [entry], || table.transaction().raise_epoch(&user));
+        let written = taken_away(table, person.org, entry, || table.transaction().raise_epoch(&user));
         written.await?.map_err(|Cancelled(_)| Problem::of(Kind::Conflict).retry_after(1))?;
-    } else if let Some(org) = person.org {
-        table.append_audit(org, &entry).await?;
+        table.delete_sessions(person.user, &ending).await?;
+    } else {
+        table.delete_sessions(person.user, &ending).await?;
+        if let Some(org) = person.org {
+            table.note_audit(org, &entry).await;
+        }
     }
-    table.delete_sessions(person.user, &ending).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

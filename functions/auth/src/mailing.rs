@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::audit::Origin;
-use shared::limit::Window;
 use shared::problem::Problem;
 use shared::user::Email;
 
@@ -32,9 +31,6 @@ impl Sent {
 
 /// Counts a mail to `email`, which need not have an account, that somebody at an address asks for.
 pub(crate) async fn take_mail(auth: &Auth, origin: &Origin, email: &Email) -> Result<(), Problem> {
-    let (limiter, now) = (&auth.core.limiter, auth.core.clock.now());
-    let account = email.digest();
-    limiter.take(Window::MAILS, &origin.address.subject(), now).await?.or_refuse()?;
-    limiter.take(Window::MAILS_TO_ACCOUNT, &account, now).await?.or_refuse()?;
-    limiter.take(Window::MAILS_TO_ACCOUNT_HOURLY, &account, now).await?.or_refuse()
+    let (core, now) = (&auth.core, auth.core.clock.now());
+    core.limiter.take_mail(&origin.address.subject(), &email.digest(), now).await
 }

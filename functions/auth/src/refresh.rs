@@ -21,7 +21,7 @@ use shared::token::RefreshToken;
 
 use crate::Auth;
 use crate::account::Account;
-use crate::sign_in::{audited, tell};
+use crate::sign_in::{taken_away, tell};
 use crate::tokens::SignedIn;
 
 #[derive(JsonSchema)]
@@ -97,8 +97,9 @@ async fn refresh(auth: &Auth, origin: &Origin, text: &Text) -> Result<(Session, 
         // Whoever was removed from the organisation goes on in none: which other one they mean is
         // theirs to say.
         Some(account @ Account { membership: None, .. }) if session.org.is_some() => {
-            core.table.move_session(&session, None).await?;
-            Ok((Session { org: None, ..session }, account))
+            let alone = Session { org: None, ..session.clone() };
+            core.table.move_session(&session, &alone).await?;
+            Ok((alone, account))
         }
         Some(account) => Ok((session, account)),
     }
@@ -141,7 +142,7 @@ async fn end(auth: &Auth, origin: &Origin, session: &Session) -> Result<(), Stor
     let (table, now) = (&auth.core.table, auth.core.clock.now());
     let entry = origin.entry(Action::SessionStolen, Actor::Nobody, now).on(session.id);
     let ended =
-        audited(table, session.org, [entry], || table.transaction().end_session(session.user, session.id));
+        taken_away(table, session.org, entry, || table.transaction().end_session(session.user, session.id));
     // Refused when another copy of the token was here first.
     if ended.await?.is_ok() {
         tell(auth, Mail::SessionStolen { user: session.user }).await;

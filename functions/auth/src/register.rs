@@ -219,6 +219,9 @@ async fn by_invitation(
     let (core, now) = (&auth.core, auth.core.clock.now());
     let open = Open::find(core, token).await?;
     open.check(&email)?;
+    if let Err(violation) = password.check_guess(Some(&email), Some(&open.organization.name)) {
+        return Err(Problem::field("/password", violation));
+    }
     let password_hash = auth.hasher.hash(&password.into_password()).await?;
     let id = UserId::new(now, &core.entropy)?;
     let user = User { email_verified: true, ..User::new(id, email, name, now) };

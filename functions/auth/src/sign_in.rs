@@ -29,6 +29,19 @@ pub(crate) async fn audited<'a>(
     }
 }
 
+/// The same for what takes something away: see [`Table::commit_urgent`].
+pub(crate) async fn taken_away<'a>(
+    table: &'a Table,
+    org: Option<OrgId>,
+    entry: Entry,
+    build: impl Fn() -> Result<Transaction<'a>, StoreError>,
+) -> Result<Result<(), Cancelled>, StoreError> {
+    match org {
+        Some(org) => table.commit_urgent(org, &[entry], build).await,
+        None => build()?.commit().await,
+    }
+}
+
 /// Asks for a mail that only tells what has happened: that it happened does not depend on it.
 pub(crate) async fn tell(auth: &Auth, mail: Mail) {
     if let Err(error) = auth.mail.send(mail, auth.core.clock.now()).await {

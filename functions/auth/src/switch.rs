@@ -10,7 +10,6 @@ use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::id::OrgId;
 use shared::principal::Person;
 use shared::problem::{Kind, Problem};
-use shared::session::Session;
 
 use crate::account::Account;
 use crate::tokens::SignedIn;
@@ -40,7 +39,25 @@ pub(crate) async fn handler(
     origin: Origin,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<SignedIn>>, Problem> {
-    let (table, now, org) = (&core.table, core.clock.now(), request.organization_id);
+    /// A move that a refresh overtakes is made again, on the session as that one left it.
+    const TRIES: u32 = 4;
+    let org = request.organization_id;
+    for _ in 0..TRIES {
+        if let Some(signed_in) = switch(&core, asker, &origin, org).await? {
+            return Ok(NoStore(Json(signed_in)));
+        }
+    }
+    Err(Problem::of(Kind::Conflict).retry_after(1))
+}
+
+/// `None` where the session was refreshed or moved meanwhile.
+async fn switch(
+    core: &Core,
+    asker: Person,
+    origin: &Origin,
+    org: OrgId,
+) -> Result<Option<SignedIn>, Problem> {
+    let (table, now) = (&core.table, core.clock.now());
     let session = table.session(asker.user, asker.session).await?;
     let session = session.ok_or_else(|| Problem::of(Kind::InvalidToken))?;
     let account = Account::find(table, (asker.user, session.epoch), Some(org)).await?;
@@ -49,14 +66,15 @@ pub(crate) async fn handler(
     if account.membership.is_none() {
         return Err(Problem::not_found());
     }
+    // Also where it names the organisation already: the refresh token in the answer has to be its newest.
+    let moved = session.moved(Some(org), now);
+    if !table.move_session(&session, &moved).await? {
+        return Ok(None);
+    }
     if session.org != Some(org) {
-        if !table.move_session(&session, Some(org)).await? {
-            return Err(Problem::of(Kind::Conflict).retry_after(1));
-        }
         let actor = Actor::User(asker.user);
         let entry = origin.entry(Action::SessionOrganizationSwitched, actor, now).on(session.id);
         table.append_audit(org, &entry).await?;
     }
-    let session = Session { org: Some(org), ..session };
-    Ok(NoStore(Json(SignedIn::issue(&core, &session, account).await?)))
+    Ok(Some(SignedIn::issue(core, &moved, account).await?))
 }

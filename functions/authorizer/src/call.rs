@@ -34,6 +34,8 @@ pub(crate) struct Call {
     pub(crate) route: String,
     identity: Vec<String>,
     route_key: Option<String>,
+    /// Of a `TOKEN` event, which has only the path that was called.
+    is_token: bool,
 }
 
 /// The event cannot be read.
@@ -91,12 +93,13 @@ impl Call {
                 route: route.to_owned(),
                 identity: texts(event.identity_source.as_ref()),
                 route_key: Some(key),
+                is_token: false,
             });
         }
         let method_arn = event.method_arn.ok_or(CallError::Missing("methodArn"))?;
-        let (method, route) = match (event.http_method, event.resource) {
-            (Some(method), Some(resource)) => (method, resource),
-            _ => method_of(&method_arn).ok_or(CallError::Missing("methodArn"))?,
+        let ((method, route), is_token) = match (event.http_method, event.resource) {
+            (Some(method), Some(resource)) => ((method, resource), false),
+            _ => (method_of(&method_arn).ok_or(CallError::Missing("methodArn"))?, true),
         };
         Ok(Self {
             form: Form::Policy { method_arn },
@@ -106,7 +109,34 @@ impl Call {
             route,
             identity: Vec::new(),
             route_key: None,
+            is_token,
         })
+    }
+
+    /// Whether the same for calls from other addresses. What a REST API keeps by is not to be seen.
+    pub(crate) fn names_its_address(&self) -> bool {
+        match &self.form {
+            Form::Simple => self.address.known().is_some_and(|address| {
+                let text = address.to_string();
+                self.identity.contains(&text)
+            }),
+            Form::Policy { .. } => true,
+        }
+    }
+
+    /// Whether the path that was called could mean more than itself: in a policy, `*` and `?` stand for
+    /// others, and where nothing but the path is known, an encoded or empty segment is another spelling.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        match &self.form {
+            Form::Simple => false,
+            Form::Policy { method_arn } => {
+                let called = method_arn.splitn(6, ':').nth(5).unwrap_or_default();
+                let odd = |text: &str| text.is_empty() || text.contains('%');
+                let path = self.route.trim_start_matches('/');
+                let spelled = !self.is_token || path.is_empty() || !path.split('/').any(odd);
+                called.contains(['*', '?', '$']) || !spelled
+            }
+        }
     }
 
     /// Whether a verdict on this call cannot be used for another route: the gateway keeps verdicts by their
@@ -202,6 +232,27 @@ mod tests {
             assert_eq!(bearer(&call), ["Bearer x"]);
             assert!(call.names_its_route());
         }
+    }
+
+    #[test]
+    fn a_path_that_could_mean_others_is_ambiguous() {
+        let arn = |path: &str| format!("arn:aws:execute-api:us-east-1:123456789012:a1/prod/GET/{path}");
+        let token = |path: &str| {
+            Call::read(json!({ "type": "TOKEN", "authorizationToken": "x", "methodArn": arn(path) })).unwrap()
+        };
+        for path in ["orders/7", "", "orders"] {
+            assert!(!token(path).is_ambiguous(), "{path}");
+        }
+        for path in ["*", "orders/*", "orders/?", "orders/${x}", "orders/", "orders//7", "orders/%37"] {
+            assert!(token(path).is_ambiguous(), "{path}");
+        }
+        let request = |path: &str| {
+            let resource = "/orders/{id}";
+            let event = json!({ "methodArn": arn(path), "resource": resource, "httpMethod": "GET" });
+            Call::read(event).unwrap()
+        };
+        assert!(!request("orders/%37").is_ambiguous(), "the route is known");
+        assert!(request("orders/*").is_ambiguous());
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub(crate) enum Refusal {
     OverLimit,
     /// Routes ask for different things, and the gateway might use this verdict for another one.
     RouteNotInIdentity,
+    /// The key is bound to networks, and the gateway might use this verdict for calls from elsewhere.
+    AddressNotInIdentity,
+    /// The path cannot be told from a pattern, or from another route.
+    AmbiguousPath,
 }
 
 impl Refusal {
@@ -54,6 +58,8 @@ impl Refusal {
             Self::NotAllowed => "insufficient_scope",
             Self::OverLimit => "rate_limited",
             Self::RouteNotInIdentity => "route_not_in_identity_source",
+            Self::AddressNotInIdentity => "address_not_in_identity_source",
+            Self::AmbiguousPath => "ambiguous_path",
         }
     }
 }
@@ -88,10 +94,10 @@ impl Authorizer {
             Ok(principal) => Verdict::Allowed(principal),
             Err(refusal) => {
                 let code = refusal.code();
-                if refusal == Refusal::RouteNotInIdentity {
+                if matches!(refusal, Refusal::RouteNotInIdentity | Refusal::AddressNotInIdentity) {
                     tracing::error!(
                         code,
-                        "name `$context.routeKey` among the identity sources: routes ask for different things"
+                        "name `$context.routeKey` and `$context.identity.sourceIp` among the identity sources"
                     );
                 } else {
                     tracing::info!(code, method = call.method, route = call.route, "refused");
@@ -103,6 +109,9 @@ impl Authorizer {
     }
 
     async fn judge(&self, call: &Call) -> Result<Result<Principal, Refusal>, AuthorizerError> {
+        if call.is_ambiguous() {
+            return Ok(Err(Refusal::AmbiguousPath));
+        }
         if !call.names_its_route() && self.requirements.differ() {
             return Ok(Err(Refusal::RouteNotInIdentity));
         }
@@ -116,6 +125,9 @@ impl Authorizer {
         };
         if principal.status() != OrganizationStatus::Active {
             return Ok(Err(Refusal::OrganizationSuspended));
+        }
+        if matches!(principal, Principal::ApiKey { bound: true, .. }) && !call.names_its_address() {
+            return Ok(Err(Refusal::AddressNotInIdentity));
         }
         if !self.requirements.allow(&call.method, &call.route, &principal) {
             return Ok(Err(Refusal::NotAllowed));

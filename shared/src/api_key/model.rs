@@ -116,6 +116,11 @@ pub enum KeyStatus {
 }
 
 impl ApiKey {
+    /// Whether there is something to switch off when it was found in the open.
+    pub fn can_leak(&self) -> bool {
+        self.revoked_at.is_none() && self.leaked_at.is_none()
+    }
+
     /// A new key: what everybody has to say of it. Everything else is as if not given.
     pub fn new(
         token: &KeyToken,
@@ -205,6 +210,17 @@ impl StoredKey {
             (true, true, _) => Some(Secret::Current),
             (true, false, true) => Some(Secret::Previous),
             (true, false, false) | (false, _, _) => None,
+        }
+    }
+
+    /// The same by the name of a secret ([`KeyDigest::name`]).
+    pub fn secret_named(&self, name: &str, now: Timestamp) -> Option<Secret> {
+        let in_grace = self.key.previous_expires_at.is_some_and(|end| now < end);
+        if self.digest.name() == name {
+            Some(Secret::Current)
+        } else {
+            let previous = self.previous_digest.as_ref().filter(|before| in_grace && before.name() == name);
+            previous.map(|_| Secret::Previous)
         }
     }
 

@@ -45,6 +45,8 @@ actions! {
     SessionOrganizationSwitched = "session.organization_switched";
     /// Somebody changed their password.
     PasswordChanged = "password.changed";
+    /// Somebody who is signed in showed a wrong one, where it was asked for.
+    PasswordRefused = "password.refused";
     /// Somebody chose another password by a link.
     PasswordReset = "password.reset";
     /// Somebody showed that their address is theirs.

@@ -136,7 +136,9 @@ impl Limiter {
     /// Counts an attempt as failed before it is made. One write in most cases, two after failures that
     /// cost a wait, none when this process knows that it has to wait.
     pub async fn attempt(&self, guard: Guard, subject: &str, now: Timestamp) -> Result<Attempt, StoreError> {
-        if let Some(until) = self.refusals.until(guard.name, subject, now) {
+        /// A lock can end early: somebody chooses another password by a link, and logs in elsewhere.
+        const REMEMBERED: Duration = Duration::from_secs(5);
+        if let Some(until) = self.refusals.until_within(REMEMBERED, guard.name, subject, now) {
             return Ok(Attempt::Locked { guard, wait_seconds: seconds_until(until, now) });
         }
         let free = "attribute_not_exists(failures) OR failures < :bound";

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 
@@ -22,6 +23,20 @@ impl Refusals {
         let (since, until) = entries.get(&(name, subject.to_owned()))?;
         // A clock that went back would make a refusal last.
         (*since <= now && now < *until).then_some(*until)
+    }
+
+    /// The same, if that was found out no longer ago than `age`: for refusals that may end early.
+    pub(super) fn until_within(
+        &self,
+        age: Duration,
+        name: &'static str,
+        subject: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let until = self.until(name, subject, now)?;
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, _) = entries.get(&(name, subject.to_owned()))?;
+        (now.since(*since) < age).then_some(until)
     }
 
     pub(super) fn keep(&self, name: &'static str, subject: &str, now: Timestamp, until: Timestamp) {
@@ -52,6 +67,15 @@ mod tests {
         assert_eq!([until("a", 110), until("a", 99), until("b", 100)], [None; 3]);
         refusals.forget("login", "a");
         assert_eq!(until("a", 100), None);
+    }
+
+    #[test]
+    fn a_refusal_that_may_end_early_is_remembered_for_a_moment() {
+        let refusals = Refusals::default();
+        let at = Timestamp::from_seconds;
+        refusals.keep("login", "a", at(100), at(1000));
+        let until = |now| refusals.until_within(Duration::from_secs(5), "login", "a", at(now));
+        assert_eq!([until(100), until(104), until(105)], [Some(at(1000)), Some(at(1000)), None]);
     }
 
     #[test]

@@ -105,6 +105,16 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// Counts a mail to an account (by the digest of its address, which need not have one) that somebody at an
+    /// address asks for.
+    pub async fn take_mail(&self, asker: &str, account: &str, now: Timestamp) -> Result<(), Problem> {
+        self.take(Window::MAILS, asker, now).await?.or_refuse()?;
+        self.take(Window::MAILS_TO_ACCOUNT, account, now).await?.or_refuse()?;
+        self.take(Window::MAILS_TO_ACCOUNT_HOURLY, account, now).await?.or_refuse()
+    }
+}
+
 /// Whole seconds, rounded up, and at least one.
 pub(super) fn seconds_until(end: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(end.since(now).as_millis()).unwrap_or(u64::MAX).div_ceil(1000).max(1)

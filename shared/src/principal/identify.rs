@@ -8,7 +8,6 @@ use crate::api_key::{ApiKey, KeyStatus, Secret, StoredKey};
 use crate::clock::Timestamp;
 use crate::context::Core;
 use crate::http::ClientAddress;
-use crate::id::ApiKeyId;
 use crate::problem::{Kind, Problem};
 use crate::standing::{Standing, USES_APART, Who};
 use crate::table::StoreError;
@@ -105,19 +104,19 @@ async fn with_token(core: &Core, token: &str, address: Option<&ClientAddress>) -
 }
 
 /// A token that a key was exchanged for. The key is looked up all the same: revoked, it takes its tokens
-/// with it.
+/// with it, and so does a secret of it whose grace has ended.
 async fn with_key_token(
     core: &Core,
     claims: KeyAccessClaims,
     address: Option<&ClientAddress>,
 ) -> Result<Identity, Refused> {
-    let stored = core.key_by_id(claims.sub).await?.ok_or(Refused::NotAccepted)?;
+    let (stored, secret) = core.key_behind(&claims).await?.ok_or(Refused::NotAccepted)?;
     let mut key = stored.key;
     if key.org != claims.org {
         return Err(Refused::NotAccepted);
     }
     key.scopes = key.scopes.intersection(&claims.scopes());
-    of_key(core, key, Secret::Current, address).await
+    of_key(core, key, secret, address).await
 }
 
 async fn with_key(core: &Core, text: &str, address: Option<&ClientAddress>) -> Result<Identity, Refused> {
@@ -149,8 +148,9 @@ async fn of_key(
         core.note_use(&key, secret, now).await;
     }
     let scopes = key.scopes.intersection(&role.scopes());
-    let ApiKey { id: key, org, rate_limit: rate, quota, .. } = key;
-    let principal = Principal::ApiKey { key, org, maker, role, rate, quota, scopes, modules, status };
+    let ApiKey { id: key, org, rate_limit: rate, quota, allowed_cidrs, .. } = key;
+    let bound = !allowed_cidrs.is_empty();
+    let principal = Principal::ApiKey { key, org, maker, role, bound, rate, quota, scopes, modules, status };
     Ok(Identity::Principal(principal))
 }
 
@@ -158,7 +158,9 @@ impl Core {
     /// The key that a text names, as it was within the last [`crate::standing::REMEMBERED`].
     pub async fn key_of(&self, token: &KeyToken) -> Result<Option<StoredKey>, StoreError> {
         let asked_at = self.clock.now();
-        if let Some(key) = self.standings.key(&token.id(), asked_at) {
+        // A text that the remembered key does not have may be of a rotation since.
+        let fits = |key: &StoredKey| key.secret(token, asked_at).is_some();
+        if let Some(key) = self.standings.key(&token.id(), asked_at).filter(fits) {
             return Ok(Some(key));
         }
         let key = self.table.stored_key(token.id()).await?;
@@ -172,17 +174,26 @@ impl Core {
         Ok(key)
     }
 
-    /// The same by its identifier, for whoever has shown in another way that the key is theirs.
-    pub async fn key_by_id(&self, id: ApiKeyId) -> Result<Option<StoredKey>, StoreError> {
+    /// The same of a token that the key was exchanged for, and which of its secrets it was.
+    pub async fn key_behind(
+        &self,
+        claims: &KeyAccessClaims,
+    ) -> Result<Option<(StoredKey, Secret)>, StoreError> {
         let asked_at = self.clock.now();
-        if let Some(key) = self.standings.key(&id, asked_at) {
-            return Ok(Some(key));
+        let with_secret = |key: StoredKey| {
+            let secret = key.secret_named(&claims.sec, asked_at)?;
+            Some((key, secret))
+        };
+        if let Some(found) = self.standings.key(&claims.sub, asked_at).and_then(with_secret) {
+            return Ok(Some(found));
         }
-        let key = self.table.stored_key(id).await?;
-        if let Some(key) = key.as_ref().filter(|key| key.key.status(asked_at) == KeyStatus::Active) {
-            self.standings.keep_key(id, key, asked_at);
+        let found = self.table.stored_key(claims.sub).await?.and_then(with_secret);
+        if let Some((key, _)) =
+            found.as_ref().filter(|(key, _)| key.key.status(asked_at) == KeyStatus::Active)
+        {
+            self.standings.keep_key(claims.sub, key, asked_at);
         }
-        Ok(key)
+        Ok(found)
     }
 
     /// Writes down that a key was used, where that is worth a write. Nothing depends on it.

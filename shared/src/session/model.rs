@@ -98,6 +98,17 @@ impl Session {
         now < self.ends_at()
     }
 
+    /// The session in another organisation, whose tokens are to be issued anew. That counts as a refresh, so
+    /// that one which races with it gets the same token; right after a refresh it is the one of that.
+    #[must_use]
+    pub fn moved(&self, org: Option<OrgId>, now: Timestamp) -> Self {
+        let moved = Self { org, ..self.clone() };
+        if now.since(self.refreshed_at) <= Self::GRACE {
+            return moved;
+        }
+        Self { counter: self.counter.saturating_add(1), refreshed_at: now, graced: true, ..moved }
+    }
+
     /// What a token of `counter` means that was not the current one of a live session.
     pub fn verdict(&self, counter: u32, now: Timestamp) -> RefreshVerdict {
         if !self.is_live(now) {

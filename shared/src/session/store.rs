@@ -117,21 +117,32 @@ impl Table {
         }
     }
 
-    /// P3: the organisation that a session names, if it still names `old`.
-    pub async fn move_session(&self, session: &Session, org: Option<OrgId>) -> Result<bool, StoreError> {
-        let key = keys::session(session.user, session.id);
-        let (change, mut values) = match org {
-            Some(org) => ("SET org = :org", HashMap::from([(":org".to_owned(), text(org))])),
-            None => ("REMOVE org", HashMap::new()),
+    /// P3: the session as `moved` has it, where it still is as `session` was read. Only the organisation
+    /// and the count of refreshes may differ.
+    pub async fn move_session(&self, session: &Session, moved: &Session) -> Result<bool, StoreError> {
+        let mut values = HashMap::from([
+            (":counter".to_owned(), number(session.counter)),
+            (":next".to_owned(), number(moved.counter)),
+            (":now".to_owned(), number(moved.refreshed_at.millis())),
+            (":graced".to_owned(), AttributeValue::Bool(moved.graced)),
+        ]);
+        let counts = "SET #counter = :next, refreshed_at = :now, graced = :graced";
+        let change = match moved.org {
+            Some(org) => {
+                values.insert(":org".to_owned(), text(org));
+                format!("{counts}, org = :org")
+            }
+            None => format!("{counts} REMOVE org"),
         };
         let same = match session.org {
             Some(old) => {
                 values.insert(":old".to_owned(), text(old));
-                "org = :old"
+                "#counter = :counter AND org = :old"
             }
-            None => "attribute_exists(pk) AND attribute_not_exists(org)",
+            None => "#counter = :counter AND attribute_not_exists(org)",
         };
-        self.update_item(&key, change, Some(same), values).await
+        let key = keys::session(session.user, session.id);
+        self.update_named(&key, &change, Some(same), &[("#counter", "counter")], values).await
     }
 
     /// P3: ends sessions of a person, the newest first, several at once. Those that are gone already

@@ -79,7 +79,11 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         if entries.len() >= ENTRIES_MAX {
             entries.clear();
         }
-        entries.insert(key, (asked_at, value));
+        // An answer that was asked for earlier says less, also when it comes later.
+        let newer = entries.get(&key).is_some_and(|(known, _)| *known > asked_at);
+        if !newer {
+            entries.insert(key, (asked_at, value));
+        }
     }
 }
 
@@ -105,6 +109,15 @@ mod tests {
         let noted = [0, 1, 299, 300, 301].map(|s| cache.is_worth_noting((id, Secret::Current), at(s)));
         assert_eq!(noted, [true, false, false, true, false]);
         assert!(cache.is_worth_noting((id, Secret::Previous), at(301)));
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_earlier_and_comes_later_changes_nothing() {
+        let remembered = Remembered::default();
+        let at = Timestamp::from_millis;
+        remembered.put("who", "new", at(2000));
+        remembered.put("who", "old", at(1000));
+        assert_eq!(remembered.get(&"who", at(2000)), Some("new"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::jwt::{self, AUDIENCE, AccessTokenError};
-use super::key::Environment;
+use super::key::{Environment, KeyToken};
 use crate::clock::Timestamp;
 use crate::id::{ApiKeyId, OrgId};
 use crate::scope::Scopes;
@@ -28,6 +28,8 @@ pub struct KeyAccessClaims {
     pub org: OrgId,
     /// Whether it works on real data.
     pub env: Environment,
+    /// Which of the key's secrets it was exchanged for: a token does not outlive its secret.
+    pub sec: String,
     /// What it may do, separated by spaces.
     pub scope: String,
     /// Issued, in seconds.
@@ -44,7 +46,7 @@ impl KeyAccessClaims {
     /// Claims of a token issued now.
     pub fn new(
         issuer: &str,
-        (key, org, env): (ApiKeyId, OrgId, Environment),
+        (org, key): (OrgId, &KeyToken),
         scopes: &Scopes,
         now: Timestamp,
         jti: String,
@@ -53,10 +55,11 @@ impl KeyAccessClaims {
         Self {
             iss: issuer.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: key,
-            client_id: key,
+            sub: key.id(),
+            client_id: key.id(),
             org,
-            env,
+            env: key.environment(),
+            sec: key.digest().name().to_owned(),
             scope: scopes.joined(),
             iat,
             nbf: iat,
@@ -110,7 +113,8 @@ mod tests {
         let entropy = Entropy::system();
         let (key, org) = (ApiKeyId::new(NOW, &entropy).unwrap(), OrgId::new(NOW, &entropy).unwrap());
         let scopes = [Scope::EventsRead, Scope::EventsWrite].into_iter().collect();
-        KeyAccessClaims::new(ISSUER, (key, org, Environment::Test), &scopes, NOW, "j".to_owned())
+        let key = KeyToken::generate(key, Environment::Test, &entropy).unwrap();
+        KeyAccessClaims::new(ISSUER, (org, &key), &scopes, NOW, "j".to_owned())
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    const PREFIX: &str = "rt_";
+    /// What every refresh token starts with.
+    pub const PREFIX: &str = "rt_";
     const VERSION: u8 = 1;
     const BODY_BYTES: usize = 1 + 16 + 16 + 4;
 

@@ -6,6 +6,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use shared::api_key::Secret;
 use shared::context::Core;
 use shared::http::{NoStore, Operation};
 use shared::id::OrgId;
@@ -119,10 +120,15 @@ async fn describe(core: &Core, token: &str, principal: &Principal) -> Result<Ans
         ..Answer::default()
     };
     if let Some(key) = KeyToken::parse(token) {
+        let now = core.clock.now();
         let stored = core.key_of(&key).await?;
-        let end = stored.and_then(|stored| stored.key.expires_at).map(shared::clock::Timestamp::seconds);
+        let end = stored.and_then(|stored| match stored.secret(&key, now)? {
+            Secret::Current => stored.key.expires_at,
+            Secret::Previous => stored.key.previous_expires_at,
+        });
+        let exp = end.map(shared::clock::Timestamp::seconds);
         let iat = Some(key.id().made_at().seconds());
-        return Ok(Answer { token_type: Some("api_key"), exp: end, iat, ..known });
+        return Ok(Answer { token_type: Some("api_key"), exp, iat, ..known });
     }
     let ring = core.keys.ring_with(&kid_of(token).unwrap_or_default()).await;
     let (now, issuer) = (core.clock.now(), &*core.issuer);

@@ -52,7 +52,7 @@ pub(crate) async fn handler(
     core.limiter.take(Window::REVOCATIONS, &origin.address.subject(), now).await?.or_refuse()?;
     if let Some(key) = KeyToken::parse(token) {
         revoke_key(&core, &operational, &origin, &key).await?;
-    } else if let Some(refresh) = RefreshToken::parse(token, &*core.keys.ring().await) {
+    } else if let Some(refresh) = genuine(&core, token).await {
         end_session(&core, &origin, refresh.user, refresh.session).await?;
     } else if let Some(kid) = kid_of(token) {
         let ring = core.keys.ring_with(&kid).await;
@@ -65,6 +65,17 @@ pub(crate) async fn handler(
     }
     // What is no token of ours is not accepted either (2.2).
     Ok(StatusCode::OK)
+}
+
+/// It does not name its key: where none at hand made it, there may be a newer one.
+async fn genuine(core: &Core, token: &str) -> Option<RefreshToken> {
+    if !token.starts_with(RefreshToken::PREFIX) {
+        return None;
+    }
+    match RefreshToken::parse(token, &*core.keys.ring().await) {
+        Some(known) => Some(known),
+        None => RefreshToken::parse(token, &*core.keys.ring_again().await),
+    }
 }
 
 async fn revoke_key(
@@ -82,7 +93,7 @@ async fn revoke_key(
     let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, told).await?;
     let build = || table.transaction().revoke_api_key(org, id, now)?.tell(event.as_ref());
     // Refused means that it was taken away before.
-    if table.commit_audited(org, &[entry], build).await?.is_ok() {
+    if table.commit_urgent(org, &[entry], build).await?.is_ok() {
         operational.dispatch(event).await;
     }
     Ok(())
@@ -109,7 +120,7 @@ async fn record<'a>(
     build: impl Fn() -> Result<Transaction<'a>, StoreError>,
 ) -> Result<(), StoreError> {
     match org {
-        Some(org) => core.table.commit_audited(org, &[entry], build).await.map(drop),
+        Some(org) => core.table.commit_urgent(org, &[entry], build).await.map(drop),
         None => build()?.commit().await.map(drop),
     }
 }

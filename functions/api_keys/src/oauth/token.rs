@@ -89,14 +89,13 @@ pub(crate) async fn handler(
         }
         Err(refused) => return Err(OAuthError::Problem(refused.into())),
     };
-    let Principal::ApiKey { key, org, status: OrganizationStatus::Active, .. } = principal else {
+    let Principal::ApiKey { org, status: OrganizationStatus::Active, .. } = principal else {
         return Err(OAuthError::invalid_client());
     };
     let scopes = granted(&principal.effective_scopes(), form.get("scope"))?;
     admit(&core, &principal).await?;
     let jti = format!("{:032x}", u128::from_le_bytes(core.entropy.bytes().map_err(Problem::from)?));
-    let who = (key, org, token.environment());
-    let claims = KeyAccessClaims::new(&core.issuer, who, &scopes, core.clock.now(), jti);
+    let claims = KeyAccessClaims::new(&core.issuer, (org, &token), &scopes, core.clock.now(), jti);
     let access_token = claims.sign(&*core.keys.ring().await).map_err(|error| Problem::internal(&error))?;
     let (token_type, expires_in, scope) = ("Bearer", KEY_ACCESS_TOKEN_SECONDS, claims.scope);
     Ok(NoStore(Json(Answer { access_token, token_type, expires_in, scope })))

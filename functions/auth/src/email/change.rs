@@ -52,7 +52,7 @@ pub(crate) async fn handler(
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let (core, now) = (&auth.core, auth.core.clock.now());
     let user = person(core, asker).await?;
-    let login = confirm(&auth, &user.email, &request.password, "/password").await?;
+    let login = confirm(&auth, (asker, &origin), &user.email, &request.password, "/password").await?;
     if request.email == user.email {
         return Err(Problem::field("/email", Violation::new("unchanged", "is your address already")));
     }

@@ -53,7 +53,8 @@ pub(crate) async fn handler(
     let login = table.login(&old).await?.filter(|login| login.user == user.id && login.epoch == epoch);
     let login = login.ok_or_else(unusable)?;
     let entry = origin.entry(Action::EmailChanged, Actor::User(user.id), now).on(user.id);
-    let written = audited(table, login.organization, [entry], || {
+    let home = Account::home(table, user.id, login.organization).await?;
+    let written = audited(table, home, [entry], || {
         table.transaction().use_link(id, now)?.change_email(&user, login.clone(), &new)
     });
     written.await?.map_err(|Cancelled(places)| {

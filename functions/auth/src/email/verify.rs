@@ -77,7 +77,7 @@ pub(crate) async fn handler(
         LinkPurpose::Verification { user, email, epoch } => {
             let table = &auth.core.table;
             let login = table.login(&email).await?.filter(|login| login.user == user);
-            let org = login.and_then(|login| login.organization);
+            let org = Account::home(table, user, login.and_then(|login| login.organization)).await?;
             Account::find(table, (user, epoch), None).await?.ok_or_else(unusable)?;
             let entry = origin.entry(Action::EmailVerified, Actor::User(user), now).on(user);
             let written = audited(table, org, [entry], || {

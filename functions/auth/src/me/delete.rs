@@ -21,7 +21,7 @@ use crate::Auth;
 use crate::login::confirm;
 use crate::password::Password;
 use crate::password::reset::end_sessions;
-use crate::second_factor::show::{Code, shown};
+use crate::second_factor::show::{Code, shown_by};
 
 #[derive(JsonSchema)]
 #[schemars(rename = "DeleteMe", deny_unknown_fields)]
@@ -54,9 +54,9 @@ pub(crate) async fn handler(
 ) -> Result<StatusCode, Problem> {
     let table = &auth.core.table;
     let user = person(&auth.core, asker).await?;
-    confirm(&auth, &user.email, &request.password, "/password").await?;
+    confirm(&auth, (asker, &origin), &user.email, &request.password, "/password").await?;
     if user.mfa_enabled {
-        shown(&auth, &user, request.code.as_ref()).await?;
+        shown_by(&auth, (asker, &origin), &user, request.code.as_ref()).await?;
     }
     // Said before anything goes: the last owner of one organisation keeps all the others, too.
     for (organization, role) in table.organizations_of(user.id).await? {

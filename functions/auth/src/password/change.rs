@@ -55,11 +55,16 @@ pub(crate) async fn handler(
     let Request { current_password, new_password } = request;
     let (table, now) = (&auth.core.table, auth.core.clock.now());
     let user = person(&auth.core, asker).await?;
-    if let Err(violation) = new_password.check_guess(Some(&user.email), None) {
+    let organization = match asker.org {
+        Some(org) => table.organization(org).await?,
+        None => None,
+    };
+    let name = organization.map(|organization| organization.name);
+    if let Err(violation) = new_password.check_guess(Some(&user.email), name.as_ref()) {
         return Err(Problem::field("/new_password", violation));
     }
     auth.passwords.breached.check("/new_password", &new_password).await?;
-    let login = confirm(&auth, &user.email, &current_password, "/current_password").await?;
+    let login = confirm(&auth, (asker, &origin), &user.email, &current_password, "/current_password").await?;
     let session = table.session(asker.user, asker.session).await?;
     let session = session.ok_or_else(|| Problem::of(Kind::InvalidToken))?;
     let hash = auth.hasher.hash(&new_password.into_password()).await?;

@@ -55,17 +55,23 @@ pub(crate) async fn handler(
     let Request { token, password } = request;
     let Link { id, purpose, .. } = find(&auth.core, &token).await?;
     let LinkPurpose::PasswordReset { user, email, epoch } = purpose else { return Err(unusable()) };
-    if let Err(violation) = password.check_guess(Some(&email), None) {
-        return Err(Problem::field("/password", violation));
-    }
     auth.passwords.breached.check("/password", &password).await?;
     let (table, now) = (&auth.core.table, auth.core.clock.now());
     let Account { user, .. } = Account::find(table, (user, epoch), None).await?.ok_or_else(unusable)?;
     let login = table.login(&email).await?.filter(|login| login.user == user.id && login.epoch == epoch);
     let login = login.ok_or_else(unusable)?;
+    let home = Account::home(table, user.id, login.organization).await?;
+    let organization = match home {
+        Some(org) => table.organization(org).await?,
+        None => None,
+    };
+    let name = organization.map(|organization| organization.name);
+    if let Err(violation) = password.check_guess(Some(&email), name.as_ref()) {
+        return Err(Problem::field("/password", violation));
+    }
     let hash = auth.hasher.hash(&password.into_password()).await?;
     let entry = origin.entry(Action::PasswordReset, Actor::User(user.id), now).on(user.id);
-    let written = audited(table, login.organization, [entry], || {
+    let written = audited(table, home, [entry], || {
         table.transaction().use_link(id, now)?.reset_password(&user, &login, &hash)
     });
     written.await?.map_err(|Cancelled(_)| unusable())?;

@@ -6,6 +6,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use shared::audit::Origin;
 use shared::clock::Timestamp;
 use shared::factor::Factor;
 use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
@@ -62,11 +63,12 @@ pub(crate) fn operation() -> Operation {
 pub(crate) async fn handler(
     State(auth): State<Auth>,
     asker: Person,
+    origin: Origin,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<NoStore<Json<Answer>>, Problem> {
     let (core, now) = (&auth.core, auth.core.clock.now());
     let user = person(core, asker).await?;
-    confirm(&auth, &user.email, &request.password, "/password").await?;
+    confirm(&auth, (asker, &origin), &user.email, &request.password, "/password").await?;
     let secret = TotpSecret::generate(&core.entropy)?;
     let (ring, owner) = (core.keys.ring().await, user.id.to_string());
     let sealed = Sealed::seal(&ring, Purpose::FactorSecret, &owner, secret.expose(), &core.entropy)?;

@@ -63,7 +63,7 @@ pub(crate) async fn handler(
         if let (Some(org), Kind::InvalidCode) = (account.org(), refused.kind) {
             let user = account.user.id;
             let entry = origin.entry(Action::MfaChallenged, Actor::User(user), now).on(user);
-            core.table.append_audit(org, &entry.failed()).await?;
+            core.table.note_audit(org, &entry.failed()).await;
         }
         return Err(refused);
     }

@@ -11,7 +11,7 @@ use shared::principal::Person;
 use shared::problem::{Kind, Problem};
 use shared::table::Cancelled;
 
-use super::show::{Code, shown};
+use super::show::{Code, shown_by};
 use crate::Auth;
 use crate::login::confirm;
 use crate::me::read::person;
@@ -56,11 +56,11 @@ pub(crate) async fn handler(
     let (core, now) = (&auth.core, auth.core.clock.now());
     let off = || Problem::because(Kind::MfaState, "it is off already");
     let user = person(core, asker).await?;
-    confirm(&auth, &user.email, &request.password, "/password").await?;
+    confirm(&auth, (asker, &origin), &user.email, &request.password, "/password").await?;
     if !user.mfa_enabled {
         return Err(off());
     }
-    shown(&auth, &user, Some(&request.code)).await?;
+    shown_by(&auth, (asker, &origin), &user, Some(&request.code)).await?;
     let entry = origin.entry(Action::MfaDisabled, Actor::User(user.id), now).on(user.id);
     let written = audited(&core.table, asker.org, [entry], || {
         core.table.transaction().delete_factor(user.id)?.set_mfa(user.id, false)

@@ -11,7 +11,7 @@ use shared::table::Cancelled;
 use super::confirm::{Answer, recovery_codes};
 use super::disable::Request;
 use super::recovery::RecoveryCode;
-use super::show::shown;
+use super::show::shown_by;
 use crate::Auth;
 use crate::login::confirm;
 use crate::me::read::person;
@@ -33,11 +33,11 @@ pub(crate) async fn handler(
     let (core, now) = (&auth.core, auth.core.clock.now());
     let off = || Problem::because(Kind::MfaState, "it is off");
     let user = person(core, asker).await?;
-    confirm(&auth, &user.email, &request.password, "/password").await?;
+    confirm(&auth, (asker, &origin), &user.email, &request.password, "/password").await?;
     if !user.mfa_enabled {
         return Err(off());
     }
-    shown(&auth, &user, Some(&request.code)).await?;
+    shown_by(&auth, (asker, &origin), &user, Some(&request.code)).await?;
     let codes = recovery_codes(&core.entropy)?;
     let digests: Vec<_> = codes.iter().map(RecoveryCode::digest).collect();
     let entry = origin.entry(Action::MfaRecoveryCodesReplaced, Actor::User(user.id), now).on(user.id);

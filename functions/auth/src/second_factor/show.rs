@@ -3,8 +3,10 @@
 
 use std::str::FromStr;
 
+use shared::audit::{Action, Actor, Origin};
 use shared::factor::Factor;
 use shared::limit::Guard;
+use shared::principal::Person;
 use shared::problem::{Kind, Problem, Violation};
 use shared::secret::Purpose;
 use shared::user::User;
@@ -43,6 +45,22 @@ pub(crate) async fn shown(auth: &Auth, user: &User, code: Option<&Code>) -> Resu
     }
     auth.core.limiter.succeeded(ticket).await?;
     Ok(())
+}
+
+/// The same of somebody who is signed in: what is refused is on record.
+pub(crate) async fn shown_by(
+    auth: &Auth,
+    (asker, origin): (Person, &Origin),
+    user: &User,
+    code: Option<&Code>,
+) -> Result<(), Problem> {
+    let shown = shown(auth, user, code).await;
+    if let (Err(Problem { kind: Kind::InvalidCode, .. }), Some(org)) = (&shown, asker.org) {
+        let now = auth.core.clock.now();
+        let entry = origin.entry(Action::MfaChallenged, Actor::User(user.id), now).on(user.id);
+        auth.core.table.note_audit(org, &entry.failed()).await;
+    }
+    shown
 }
 
 async fn accept(auth: &Auth, user: &User, factor: &Factor, code: &Code) -> Result<bool, Problem> {

@@ -10,7 +10,7 @@ use shared::principal::Person;
 use shared::problem::Problem;
 use shared::table::Cancelled;
 
-use crate::sign_in::audited;
+use crate::sign_in::taken_away;
 
 pub(crate) fn operation() -> Operation {
     Operation::new("revokeSession", "End one of one's sessions").answers_empty(204, "It has ended.")
@@ -25,7 +25,7 @@ pub(crate) async fn handler(
     let now = core.clock.now();
     let entry = origin.entry(Action::SessionRevoked, Actor::User(asker.user), now).on(id);
     let written =
-        audited(&core.table, asker.org, [entry], || core.table.transaction().end_session(asker.user, id));
+        taken_away(&core.table, asker.org, entry, || core.table.transaction().end_session(asker.user, id));
     written.await?.map_err(|Cancelled(_)| Problem::not_found())?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,6 @@ use shared::http::{Fields, FromFields, IdempotencyKey, Json as Body, Operation, 
 use shared::id::{InvitationId, OrgId};
 use shared::idempotency::{Claim, Created, Creation, Progress, Record};
 use shared::invitation::Invitation;
-use shared::limit::Window;
 use shared::mail::Mail;
 use shared::problem::{Kind, Problem};
 use shared::scope::Role;
@@ -67,7 +66,7 @@ pub(crate) async fn handler(
     if let Some(before) = table.repeated(claim, now).await? {
         return again(&state, own.org, claim, &before).await;
     }
-    let invitation = prepare(&state, &own, request, now).await?;
+    let invitation = prepare(&state, (&own, &origin), request, now).await?;
     let id = invitation.id;
     let entry = own.entry(&origin, Action::InvitationCreated, now).on(id);
     let entry = entry.with("role", invitation.role.as_str());
@@ -84,14 +83,18 @@ pub(crate) async fn handler(
 /// Whether the caller may invite somebody as that, and whom.
 async fn prepare(
     state: &Organizations,
-    own: &Own,
+    (own, origin): (&Own, &Origin),
     request: Request,
     now: Timestamp,
 ) -> Result<Invitation, Problem> {
     let core = &state.core;
     let role = request.role.unwrap_or(Role::Member);
-    may_grant(own, role)?;
-    state.core.limiter.take(Window::MAILS_TO_ACCOUNT, &request.email.digest(), now).await?.or_refuse()?;
+    if let Err(refused) = may_grant(own, role) {
+        let entry = own.entry(origin, Action::InvitationCreated, now).with("role", role.as_str());
+        core.table.note_audit(own.org, &entry.failed()).await;
+        return Err(refused);
+    }
+    core.limiter.take_mail(&origin.address.subject(), &request.email.digest(), now).await?;
     if core.table.live_invitations(own.org, now).await?.len() >= Invitation::PENDING_MAX {
         let detail = format_args!("at most {} invitations wait for an answer", Invitation::PENDING_MAX);
         return Err(Problem::because(Kind::LimitReached, detail));

@@ -8,7 +8,6 @@ use shared::audit::{Action, Origin};
 use shared::http::{Operation, PathPair};
 use shared::id::{InvitationId, OrgId};
 use shared::invitation::{Invitation, InvitationStatus};
-use shared::limit::Window;
 use shared::problem::{Kind, Problem};
 use shared::table::Cancelled;
 
@@ -36,7 +35,7 @@ pub(crate) async fn handler(
     let invitation = found.filter(pending).ok_or_else(Problem::not_found)?;
     may_grant(&own, invitation.role)?;
     let account = invitation.email.digest();
-    state.core.limiter.take(Window::MAILS_TO_ACCOUNT, &account, now).await?.or_refuse()?;
+    state.core.limiter.take_mail(&origin.address.subject(), &account, now).await?;
     let inviter = own.caller.user();
     let entry = own.entry(&origin, Action::InvitationResent, now).on(id);
     let written = table

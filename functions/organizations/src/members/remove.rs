@@ -8,6 +8,7 @@ use shared::context::Core;
 use shared::http::{Operation, PathPair};
 use shared::id::{OrgId, UserId};
 use shared::organization::RoleChange;
+use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
 use shared::table::Cancelled;
 
@@ -31,12 +32,15 @@ pub(crate) async fn handler(
         refuse(&core, &own, &origin, user).await?;
         return Ok(StatusCode::NO_CONTENT);
     };
-    if own.caller.user() != user {
-        may_grant(&own, member.role)?;
-    }
+    // People may leave; their keys are not they.
+    let leaves = matches!(own.caller, Principal::Session { user: caller, .. } if caller == user);
     let entry = own.entry(&origin, Action::MemberRemoved, now).on(user);
+    if !leaves && let Err(refused) = may_grant(&own, member.role) {
+        table.note_audit(org, &entry.failed()).await;
+        return Err(refused);
+    }
     let change = RoleChange { org, user, from: member.role, to: None };
-    let written = table.commit_audited(org, &[entry], || table.transaction().change_member(change)).await?;
+    let written = table.commit_urgent(org, &[entry], || table.transaction().change_member(change)).await?;
     written.map_err(|cancelled| refused(&cancelled))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -45,7 +49,7 @@ async fn refuse(core: &Core, own: &Own, origin: &Origin, user: UserId) -> Result
     let (table, now) = (&core.table, core.clock.now());
     let entry = own.entry(origin, Action::MemberRefused, now).on(user);
     let written = table
-        .commit_audited(own.org, &[entry], || table.transaction().delete_join_request(own.org, user))
+        .commit_urgent(own.org, &[entry], || table.transaction().delete_join_request(own.org, user))
         .await?;
     written.map_err(|Cancelled(_)| Problem::not_found())
 }

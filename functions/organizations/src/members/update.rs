@@ -78,12 +78,15 @@ async fn change(
     to: Role,
 ) -> Result<Membership, Problem> {
     let (table, from) = (&core.table, member.role);
-    may_grant(own, from)?;
+    let entry = own.entry(origin, Action::MemberRoleChanged, core.clock.now()).on(member.user);
+    let entry = entry.with("from", from.as_str()).with("to", to.as_str());
+    if let Err(refused) = may_grant(own, from) {
+        table.note_audit(own.org, &entry.failed()).await;
+        return Err(refused);
+    }
     if from == to {
         return Ok(member);
     }
-    let entry = own.entry(origin, Action::MemberRoleChanged, core.clock.now()).on(member.user);
-    let entry = entry.with("from", from.as_str()).with("to", to.as_str());
     let change = RoleChange { org: own.org, user: member.user, from, to: Some(to) };
     let written =
         table.commit_audited(own.org, &[entry], || table.transaction().change_member(change)).await?;

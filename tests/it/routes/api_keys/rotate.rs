@@ -36,6 +36,35 @@ async fn the_old_key_works_to_the_second_its_grace_ends_and_the_new_one_goes_on(
 }
 
 #[tokio::test]
+async fn the_new_text_works_at_once_where_the_old_one_is_remembered() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let old = made(&app, &ada, &["events:read"], None).await;
+    assert_eq!(call(&app, &old.key).await.problem(404), "not_found");
+    assert_eq!(code(&app, &ada.token, &old.key).await, "VALID");
+    let new = rotate(&app, &ada.token, &old.id, &json!({ "grace_seconds": 0 })).send().await.expect(200);
+    let new = text(&new, "/key");
+    assert_eq!(call(&app, new).await.problem(404), "not_found");
+    assert_eq!(code(&app, &ada.token, new).await, "VALID");
+    // What was read for the new one is what is known now.
+    assert_eq!(call(&app, &old.key).await.problem(401), "invalid_token");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_refused_is_on_record() {
+    let app = App::start().await;
+    let (ada, bob) = (app.register("ada@example.com").await, app.register("bob@example.com").await);
+    let org = ada.org.parse().unwrap();
+    let owners = made(&app, &ada, &["audit:read"], None).await;
+    let member = join(&app, &bob, org, Role::Member).await;
+    let refused = rotate(&app, &member, &owners.id, &json!({})).send().await;
+    assert_eq!(refused.problem(403), "insufficient_scope");
+    let newest = app.core.table.audit_page(org, None, 1).await.unwrap().remove(0).entry;
+    assert_eq!((newest.action.as_str(), newest.target), ("api_key.rotated", Some(owners.id)));
+    assert_eq!(serde_json::to_value(newest.result).unwrap(), "failure");
+}
+
+#[tokio::test]
 async fn without_grace_the_old_key_is_refused_within_five_seconds() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;

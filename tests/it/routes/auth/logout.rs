@@ -151,7 +151,7 @@ async fn one_session_costs_a_record_and_a_write_and_all_of_them_a_query_more() {
     let (first, second, ..) = people(&app).await;
     app.table_calls();
     log_out(&app, &first, "local").send().await.expect(204);
-    assert_eq!(app.table_calls(), ["GetItem", "TransactWriteItems", "DeleteItem"]);
+    assert_eq!(app.table_calls(), ["DeleteItem", "GetItem", "TransactWriteItems"]);
     // The person's next epoch with its record; then the session of the registration, this one and the third.
     log_out(&app, &second, "global").send().await.expect(204);
     assert_eq!(

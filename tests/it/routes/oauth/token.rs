@@ -40,6 +40,7 @@ async fn a_key_is_exchanged_for_a_token_that_does_what_the_key_does_for_five_min
     assert_eq!(part(0)["typ"], "at+jwt");
     let mut claims = part(1);
     assert_eq!(claims["jti"].take().as_str().map(str::len), Some(32));
+    assert_eq!(claims["sec"].take().as_str().map(str::len), Some(12));
     let now = App::START.seconds();
     assert_eq!(
         claims,
@@ -50,6 +51,7 @@ async fn a_key_is_exchanged_for_a_token_that_does_what_the_key_does_for_five_min
             "client_id": id,
             "org": ada.org,
             "env": "live",
+            "sec": null,
             "scope": "api_keys:read events:read",
             "iat": now,
             "nbf": now,
@@ -176,6 +178,28 @@ async fn a_token_dies_within_five_seconds_with_its_key_and_loses_what_the_keys_m
     app.core.table.transaction().change_member(change).unwrap().commit().await.unwrap().unwrap();
     app.advance(5);
     assert_eq!(publish().await, 403);
+}
+
+#[tokio::test]
+async fn a_token_does_not_outlive_the_secret_that_it_was_exchanged_for() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (id, secret) = key(&app, &ada, &json!({})).await;
+    let token = access_token(&app, &id, &secret).await;
+    assert!(gets_in(&app, &token).await);
+    let rotate = async |seconds: u32| {
+        let body = json!({ "grace_seconds": seconds });
+        app.post(&format!("/api/api-keys/{id}/rotate"), &ada.token, &body).send().await.expect(200)
+    };
+    let rotated = rotate(60).await;
+    let next = access_token(&app, &id, text(&rotated, "/key")).await;
+    for (seconds, old) in [(59, true), (1, false)] {
+        app.advance(seconds);
+        assert_eq!((gets_in(&app, &token).await, gets_in(&app, &next).await), (old, true), "{seconds}");
+    }
+    rotate(0).await;
+    app.advance(5);
+    assert!(!gets_in(&app, &next).await);
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl Guards {
         event: &Value,
     ) -> Result<Option<Value>, Response> {
         let Some(authorizer) = self.of(matched) else { return Ok(None) };
-        let sources = authorizer.identity.iter().map(|source| value(source, matched, parts));
+        let sources = authorizer.identity.iter().map(|source| value(source, matched, parts, event));
         let Some(identity) = sources.collect::<Option<Vec<_>>>() else {
             return Err(message(StatusCode::UNAUTHORIZED, "Unauthorized"));
         };
@@ -112,7 +112,7 @@ impl Guards {
 }
 
 /// Nothing where the request lacks it.
-fn value(source: &IdentitySource, matched: &Matched<'_>, parts: &Parts) -> Option<String> {
+fn value(source: &IdentitySource, matched: &Matched<'_>, parts: &Parts, event: &Value) -> Option<String> {
     match source {
         IdentitySource::Header(name) => {
             let text = parts.headers.get(name)?.to_str().ok()?;
@@ -121,6 +121,9 @@ fn value(source: &IdentitySource, matched: &Matched<'_>, parts: &Parts) -> Optio
         IdentitySource::Context(name) if name == "routeKey" => Some(matched.key.clone()),
         IdentitySource::Context(name) if name == "httpMethod" => Some(parts.method.to_string()),
         IdentitySource::Context(name) if name == "path" => Some(parts.uri.path().to_owned()),
+        IdentitySource::Context(name) if name == "identity.sourceIp" => {
+            event["requestContext"]["http"]["sourceIp"].as_str().map(str::to_owned)
+        }
         IdentitySource::Context(_) => None,
     }
 }
