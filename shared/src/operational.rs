@@ -10,12 +10,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::event::{Activity, Event};
-use crate::id::{EventId, OrgId};
+use crate::id::{EventId, OrgId, WebhookId};
 use crate::queue::Queue;
-use crate::table::{StoreError, Table, Transaction};
+use crate::table::{StoreError, Table};
 use crate::webhook::EventType;
 
 macro_rules! kinds {
@@ -45,6 +45,20 @@ kinds! {
     ApiKeyRevoked = "api_key.revoked";
     /// A key was reported as leaked, and switched off.
     ApiKeyLeaked = "api_key.leaked";
+    /// Somebody made a webhook.
+    WebhookCreated = "webhook.created";
+    /// A webhook was changed, paused or resumed.
+    WebhookUpdated = "webhook.updated";
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted";
+    /// A receiver answered 410, and its webhook is off.
+    WebhookDisabled = "webhook.disabled";
+    /// A test of a webhook: it goes to that one, whatever it names.
+    WebhookTest = "webhook.test";
+    /// A delivery has failed four times.
+    DeliveryFailing = "delivery.failing";
+    /// A delivery was tried as often as the schedule says.
+    DeliveryExhausted = "delivery.exhausted";
 }
 
 impl OperationalKind {
@@ -72,26 +86,34 @@ impl Operational {
 
     /// The event that tells it, for the webhooks that name its type: nobody is told what they did not ask
     /// for, so a webhook for "everything" gets what the organisation publishes, and not this. `None` where no
-    /// webhook names it: then there is nothing to write.
+    /// webhook names it: then there is nothing to write. A webhook is not told what it is `about`: it would
+    /// hear of its failures by what fails.
     pub async fn prepare(
         &self,
         org: OrgId,
         kind: OperationalKind,
+        about: Option<WebhookId>,
         data: Value,
     ) -> Result<Option<Event>, StoreError> {
         let kind: EventType =
             kind.as_str().parse().map_err(|_| StoreError::Corrupt(format!("`{}`", kind.as_str())))?;
         let webhooks = self.table.all_webhooks(org).await?;
-        let matched: Vec<_> =
-            webhooks.iter().filter(|webhook| webhook.names(&kind)).map(|webhook| webhook.id).collect();
+        let matched = webhooks.iter().filter(|webhook| webhook.names(&kind)).map(|webhook| webhook.id);
+        let matched: Vec<_> = matched.filter(|id| about != Some(*id)).collect();
         if matched.is_empty() {
             return Ok(None);
         }
         let id = EventId::new(self.clock.now(), &self.entropy)?;
-        self.table.note_active(&self.activity, org, id.made_at()).await?;
+        self.note_active(org, id.made_at()).await?;
         let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
         let body = Event::body(id, &kind, &to_raw_value(&data).map_err(corrupt)?).map_err(corrupt)?;
         Ok(Some(Event { id, org, kind, body, matched, operational: true }))
+    }
+
+    /// Puts on record that an organisation publishes, for the reconciler; to be called before an event of `at`
+    /// is written. See [`Table::note_active`].
+    pub async fn note_active(&self, org: OrgId, at: Timestamp) -> Result<(), StoreError> {
+        self.table.note_active(&self.activity, org, at).await
     }
 
     /// Puts the deliveries of an event that was written into the queue.
@@ -100,16 +122,6 @@ impl Operational {
         let now = self.clock.now();
         if let Err(error) = self.queue.send(&event.tasks(now), now).await {
             tracing::warn!(%error, event = %event.id, "the deliveries of an operational event wait for the reconciler");
-        }
-    }
-}
-
-impl Transaction<'_> {
-    /// P10: the event that tells what the transaction does, if anybody listens (1 write).
-    pub fn tell(self, event: Option<&Event>) -> Result<Self, StoreError> {
-        match event {
-            Some(event) => self.put_event(event),
-            None => Ok(self),
         }
     }
 }

@@ -4,7 +4,9 @@ mod model;
 mod secret;
 mod store;
 
-pub use model::{Disabled, EventPattern, EventType, SealedSecret, Status, TooManySecrets, Webhook};
+pub use model::{
+    Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
+};
 pub use secret::SigningSecret;
 pub use store::WEBHOOKS_MAX;
 pub(crate) use store::webhook_of;

@@ -170,7 +170,7 @@ async fn create(
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
     let table = &core.table;
     let told = View::of_new(stored.key.clone(), now);
-    let event = operational.prepare(org, OperationalKind::ApiKeyCreated, json!(told)).await?;
+    let event = operational.prepare(org, OperationalKind::ApiKeyCreated, None, json!(told)).await?;
     let build = || table.transaction().put_api_key(&stored)?.tell(event.as_ref());
     match (table.create_once(&creation, build).await?, claim) {
         (Created::Before(record), Some(claim)) => Err(Error::Before(record.secret_was_shown(&claim))),

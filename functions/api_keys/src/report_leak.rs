@@ -112,7 +112,7 @@ pub(crate) async fn handler(
         Some(_) | None => entry,
     };
     let (table, entries, told) = (&core.table, [entry], json!({ "id": key.id, "leaked_at": now }));
-    let event = state.operational.prepare(key.org, OperationalKind::ApiKeyLeaked, told).await?;
+    let event = state.operational.prepare(key.org, OperationalKind::ApiKeyLeaked, None, told).await?;
     let build = || table.transaction().mark_api_key_leaked(key.org, key.id, now)?.tell(event.as_ref());
     // Refused when it was revoked or reported before.
     if table.commit_urgent(key.org, &entries, build).await?.is_ok() {

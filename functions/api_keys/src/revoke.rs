@@ -26,7 +26,7 @@ pub(crate) async fn handler(
     let (table, org, now) = (&core.table, caller.org(), core.clock.now());
     let entry = caller.entry(&origin, Action::ApiKeyRevoked, now).on(id);
     let told = json!({ "id": id, "revoked_at": now });
-    let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, told).await?;
+    let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, None, told).await?;
     let build = || table.transaction().revoke_api_key(org, id, now)?.tell(event.as_ref());
     if table.commit_urgent(org, &[entry], build).await?.is_err() {
         return Err(Problem::not_found());

@@ -86,7 +86,7 @@ pub(crate) async fn handler(
     let entries = [entry.with("previous_expires_at", previous_expires_at)];
     // Not tried again: of two rotations at once, one would make the other's text worthless unseen.
     let told = json!({ "id": id, "previous_expires_at": previous_expires_at });
-    let event = operational.prepare(org, OperationalKind::ApiKeyRotated, told).await?;
+    let event = operational.prepare(org, OperationalKind::ApiKeyRotated, None, told).await?;
     let build = || table.transaction().rotate_api_key(&new)?.tell(event.as_ref());
     if table.commit_audited(org, &entries, build).await?.is_err() {
         return Err(Problem::of(Kind::Conflict).retry_after(1));

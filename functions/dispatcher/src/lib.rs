@@ -21,6 +21,7 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::delivery::InHand;
 use shared::entropy::NoEntropy;
+use shared::operational::Operational;
 use shared::queue::{DeliveryTask, Queue, QueueError, TaskError};
 use shared::secret::{KeyRing, UnsealError};
 use shared::table::StoreError;
@@ -58,6 +59,7 @@ enum DispatchError {
 pub struct Dispatcher {
     core: Core,
     queue: Queue,
+    operational: Operational,
     sender: Sender,
     egress: EgressPolicy,
 }
@@ -72,7 +74,9 @@ impl Dispatcher {
 
     /// A dispatcher that sends under `egress`.
     pub fn new(core: Core, queue: Queue, egress: EgressPolicy) -> Result<Self, SenderError> {
-        Ok(Self { core, queue, sender: Sender::new(egress.clone())?, egress })
+        let chance = (core.clock.clone(), core.entropy.clone());
+        let operational = Operational::new(core.table.clone(), queue.clone(), chance);
+        Ok(Self { core, queue, operational, sender: Sender::new(egress.clone())?, egress })
     }
 
     /// Works a batch off before `deadline`, and names the messages that are to come again.

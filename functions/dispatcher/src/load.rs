@@ -32,7 +32,7 @@ impl Prepared {
 /// Why a delivery is not tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skip {
-    /// The webhook was switched off.
+    /// The webhook was paused or switched off.
     WebhookOff,
     /// The webhook was deleted.
     WebhookGone,
@@ -77,7 +77,7 @@ pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loade
         (Some(OrganizationStatus::Suspended), _) => Some(Skip::OrganizationSuspended),
         (Some(OrganizationStatus::Active), None) => Some(Skip::WebhookGone),
         (Some(OrganizationStatus::Active), Some(webhook)) => match webhook.status {
-            Status::Disabled(_) => Some(Skip::WebhookOff),
+            Status::Paused { .. } | Status::Disabled(_) => Some(Skip::WebhookOff),
             Status::Active => None,
         },
     };

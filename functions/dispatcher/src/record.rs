@@ -4,20 +4,54 @@
 //! In this order: a dispatcher that dies in between leaves a record and a message that SQS hands
 //! out again, and [`crate::load`] sees from both that the next task may be missing.
 
-use shared::delivery::{Attempt, Next, Outcome, Recorded, waits_in_the_table};
+use serde_json::json;
+use shared::delivery::{Attempt, Delivery, Next, Outcome, Recorded, waits_in_the_table};
+use shared::event::Event;
+use shared::operational::OperationalKind;
 use shared::queue::DeliveryTask;
 
 use crate::load::Prepared;
 use crate::send::Sent;
 use crate::{DispatchError, Dispatcher, schedule};
 
+/// The failed attempt that is told: there is still time to mend what is broken.
+const FAILING: u16 = 4;
+
 impl Dispatcher {
+    /// The operational event for what an attempt came to, if it is worth one. What fails of those themselves
+    /// is told to nobody.
+    async fn tell(
+        &self,
+        event: &Event,
+        delivery: &Delivery,
+        next: Next,
+    ) -> Result<Option<Event>, DispatchError> {
+        let kind = match next {
+            _ if event.operational => return Ok(None),
+            Next::Retry { .. } if delivery.attempts == FAILING => OperationalKind::DeliveryFailing,
+            Next::Done | Next::Retry { .. } => return Ok(None),
+            Next::GiveUp => OperationalKind::DeliveryExhausted,
+            Next::SwitchOff => OperationalKind::WebhookDisabled,
+        };
+        let last = delivery.last_attempt.as_ref();
+        let data = json!({
+            "webhook_id": delivery.id.webhook,
+            "delivery_id": delivery.id,
+            "event_id": delivery.id.event,
+            "event_type": event.kind,
+            "attempts": delivery.attempts,
+            "error": last.map(|attempt| attempt.outcome.detail()),
+        });
+        Ok(self.operational.prepare(event.org, kind, Some(delivery.id.webhook), data).await?)
+    }
+
     pub(crate) async fn record(&self, prepared: Prepared, sent: Sent) -> Result<(), DispatchError> {
         let Prepared { org, event, webhook, delivery, attempt: number } = prepared;
         let Sent { outcome, duration_ms, response_body } = sent;
         let now = self.core.clock.now();
         let attempt = Attempt { number, at: now, outcome, duration_ms, response_body };
-        let next = schedule::next(number, outcome, now, event.expires_at(), self.core.entropy.jitter()?);
+        let (plan, jitter) = (&webhook.retry_schedule, self.core.entropy.jitter()?);
+        let next = schedule::next(plan, (number, outcome), now, event.expires_at(), jitter);
         tracing::info!(
             event = %event.id, webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
             outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
@@ -30,7 +64,11 @@ impl Dispatcher {
             Outcome::Rejected { .. } | Outcome::TimedOut | Outcome::Unreachable(_) => Some(&attempt),
         };
         let gone = (next == Next::SwitchOff).then_some(&webhook);
-        let recorded = self.core.table.record_attempt(org, &delivery, failed, gone).await?;
+        let told = self.tell(&event, &delivery, next).await?;
+        let recorded = self.core.table.record_attempt(org, &delivery, failed, gone, told.as_ref()).await?;
+        if recorded == Recorded::Now {
+            self.operational.dispatch(told).await;
+        }
         match (recorded, next) {
             // That it is due is on record, too; the sweeper puts it into the queue in time.
             (Recorded::Now, Next::Retry { due }) if waits_in_the_table(due, now) => Ok(()),

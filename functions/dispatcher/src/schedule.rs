@@ -1,28 +1,25 @@
 //! When a failed delivery is tried again. Pure.
 
-use std::time::Duration;
-
 use shared::clock::Timestamp;
 use shared::delivery::{Next, Outcome};
-
-/// The wait after each failed attempt but the last, in seconds: eight attempts within 27.6 hours.
-const DELAYS_SECONDS: [u32; 7] = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
-/// How far a wait may be off in either direction, so that what failed together does not come back together.
-const JITTER: f64 = 0.2;
+use shared::webhook::RetrySchedule;
 
 /// What follows attempt `number`, which ended at `now`. `jitter` is from -1 to 1; nothing is
 /// planned beyond `expires_at`, when the event is forgotten.
-pub fn next(number: u16, outcome: Outcome, now: Timestamp, expires_at: Timestamp, jitter: f64) -> Next {
+pub fn next(
+    schedule: &RetrySchedule,
+    (number, outcome): (u16, Outcome),
+    now: Timestamp,
+    expires_at: Timestamp,
+    jitter: f64,
+) -> Next {
     let retry_after = match outcome {
         Outcome::Delivered { .. } => return Next::Done,
         Outcome::Rejected { status: 410, .. } => return Next::SwitchOff,
         Outcome::Rejected { retry_after, .. } => retry_after,
         Outcome::TimedOut | Outcome::Unreachable(_) => None,
     };
-    let Some(seconds) = number.checked_sub(1).and_then(|place| DELAYS_SECONDS.get(usize::from(place))) else {
-        return Next::GiveUp;
-    };
-    let planned = Duration::from_secs_f64(f64::from(*seconds) * (1.0 + JITTER * jitter.clamp(-1.0, 1.0)));
+    let Some(planned) = schedule.after(number, jitter) else { return Next::GiveUp };
     // The receiver's own word counts in full when it asks for more.
     let due = now.plus(planned.max(retry_after.unwrap_or_default()));
     if due < expires_at { Next::Retry { due } } else { Next::GiveUp }
@@ -31,10 +28,16 @@ pub fn next(number: u16, outcome: Outcome, now: Timestamp, expires_at: Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const FAR: Timestamp = Timestamp::from_seconds(9_000_000);
     const FAILED: Outcome = Outcome::Rejected { status: 500, retry_after: None };
+
+    /// By the default schedule.
+    fn next(number: u16, outcome: Outcome, now: Timestamp, expires_at: Timestamp, jitter: f64) -> Next {
+        super::next(&RetrySchedule::default(), (number, outcome), now, expires_at, jitter)
+    }
 
     fn seconds(next: Next) -> Option<u64> {
         match next {
@@ -80,5 +83,14 @@ mod tests {
     fn nothing_is_planned_beyond_the_event() {
         let soon = NOW.plus(Duration::from_secs(5));
         assert_eq!(next(1, Outcome::TimedOut, NOW, soon, 0.0), Next::GiveUp);
+    }
+
+    #[test]
+    fn a_webhook_may_have_a_schedule_of_its_own() {
+        let schedule = RetrySchedule::new(vec![60, 7]).unwrap();
+        let waits = [1, 2, 3].map(|n| seconds(super::next(&schedule, (n, FAILED), NOW, FAR, 0.0)));
+        assert_eq!(waits, [Some(60), Some(7), None]);
+        let once = RetrySchedule::new(Vec::new()).unwrap();
+        assert_eq!(super::next(&once, (1, FAILED), NOW, FAR, 0.0), Next::GiveUp);
     }
 }

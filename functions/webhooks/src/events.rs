@@ -1,4 +1,5 @@
 //! Events: published once, then delivered to whoever subscribes.
 
+pub(crate) mod list;
 pub(crate) mod publish;
 pub(crate) mod read;

@@ -4,16 +4,14 @@ mod deliveries;
 mod events;
 mod webhooks;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{delete, get, patch, post};
 use http::Method;
 use shared::address::EgressPolicy;
 use shared::context::Core;
-use shared::event::Activity;
 use shared::http::{Access, Route};
+use shared::operational::Operational;
 use shared::queue::Queue;
 use shared::scope::Scope;
 
@@ -28,8 +26,8 @@ pub struct Webhooks {
     pub queue: Queue,
     /// Where webhooks may point.
     pub egress: EgressPolicy,
-    /// Who has published in this hour.
-    pub activity: Arc<Activity>,
+    /// What tells of webhooks.
+    pub operational: Operational,
 }
 
 impl FromRef<Webhooks> for Core {
@@ -40,8 +38,11 @@ impl FromRef<Webhooks> for Core {
 
 /// The table of contents of this function. `template.yaml` has to name the same rows.
 pub fn routes() -> Vec<Route<Webhooks>> {
+    of_webhooks().into_iter().chain(of_events_and_deliveries()).collect()
+}
+
+fn of_webhooks() -> Vec<Route<Webhooks>> {
     let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
-    let (sees, publishes) = (Access::Scope(Scope::EventsRead), Access::Scope(Scope::EventsWrite));
     let (one, all) = ("/api/webhooks/{id}", "/api/webhooks");
     vec![
         Route::new(Method::POST, all, writes, post(w::create::handler), w::create::operation),
@@ -49,6 +50,41 @@ pub fn routes() -> Vec<Route<Webhooks>> {
         Route::new(Method::GET, one, reads, get(w::read::handler), w::read::operation),
         Route::new(Method::PATCH, one, writes, patch(w::update::handler), w::update::operation),
         Route::new(Method::DELETE, one, writes, delete(w::delete::handler), w::delete::operation),
+        Route::new(
+            Method::POST,
+            "/api/webhooks/{id}/pause",
+            writes,
+            post(w::switch::pause),
+            w::switch::pause_operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/webhooks/{id}/resume",
+            writes,
+            post(w::switch::resume),
+            w::switch::resume_operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/webhooks/{id}/test",
+            writes,
+            post(w::test::handler),
+            w::test::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/webhooks/{id}/retry-preview",
+            reads,
+            get(w::retry_preview::handler),
+            w::retry_preview::operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/webhooks/verify-signature",
+            reads,
+            post(w::verify_signature::handler),
+            w::verify_signature::operation,
+        ),
         Route::new(
             Method::POST,
             "/api/webhooks/{id}/rotate-secret",
@@ -63,6 +99,13 @@ pub fn routes() -> Vec<Route<Webhooks>> {
             get(deliveries::list_of_webhook::handler),
             deliveries::list_of_webhook::operation,
         ),
+    ]
+}
+
+fn of_events_and_deliveries() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    let (sees, publishes) = (Access::Scope(Scope::EventsRead), Access::Scope(Scope::EventsWrite));
+    vec![
         Route::new(
             Method::POST,
             "/api/events",
@@ -70,6 +113,7 @@ pub fn routes() -> Vec<Route<Webhooks>> {
             post(events::publish::handler),
             events::publish::operation,
         ),
+        Route::new(Method::GET, "/api/events", sees, get(events::list::handler), events::list::operation),
         Route::new(
             Method::GET,
             "/api/events/{id}",
@@ -90,6 +134,13 @@ pub fn routes() -> Vec<Route<Webhooks>> {
             reads,
             get(deliveries::read::handler),
             deliveries::read::operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/deliveries/{id}/resend",
+            writes,
+            post(deliveries::resend::handler),
+            deliveries::resend::operation,
         ),
     ]
 }

@@ -1,7 +1,5 @@
 //! The Lambda function `webhooks`: a wire between the runtime and the router.
 
-use std::sync::Arc;
-
 use shared::boot::{self, boot};
 use webhooks::Webhooks;
 
@@ -13,6 +11,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("webhooks").await?;
-    let (queue, egress) = (boot.queue()?, boot.egress()?);
-    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress, activity: Arc::default() })).await
+    let (queue, egress, operational) = (boot.queue()?, boot.egress()?, boot.operational()?);
+    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress, operational })).await
 }

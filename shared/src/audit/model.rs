@@ -113,6 +113,12 @@ actions! {
     WebhookDeleted = "webhook.deleted";
     /// A webhook has another secret.
     WebhookSecretRotated = "webhook.secret_rotated";
+    /// A webhook was paused.
+    WebhookPaused = "webhook.paused";
+    /// A webhook receives again.
+    WebhookResumed = "webhook.resumed";
+    /// A delivery that had ended was sent again.
+    DeliveryResent = "delivery.resent";
 }
 
 /// Whether it was done.

@@ -124,6 +124,16 @@ impl Delivery {
         }
     }
 
+    /// The delivery that has ended, with another attempt that is due now.
+    pub fn again(self, now: Timestamp) -> Result<Self, AlreadyDecided> {
+        match self.state {
+            State::Pending { .. } => Err(AlreadyDecided),
+            State::Delivered | State::Exhausted | State::Skipped | State::FailedInternally => {
+                Ok(Self { state: State::Pending { due: now }, ..self })
+            }
+        }
+    }
+
     /// The delivery after we failed on attempt `number` until nobody tried any more.
     pub fn failed_internally(self, number: u16) -> Result<Self, AlreadyDecided> {
         if self.awaits(number) {

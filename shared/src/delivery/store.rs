@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::due::waits_in_the_table;
-use super::model::{Attempt, Delivery, State};
+use super::model::{Attempt, Delivery, QUEUED_WITHIN, State};
 use super::outcome::{Outcome, Unreachable};
 use crate::clock::{Timestamp, millis};
 use crate::event::{Event, event_of};
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
 use crate::organization::{Organization, organization_of};
-use crate::table::{Cancelled, Item, StoreError, Table, from_item, keys, number};
+use crate::table::{Cancelled, Item, StoreError, Table, Transaction, from_item, keys, number};
 use crate::webhook::{EventType, Webhook, webhook_of};
 
 /// What a delivery needs, read together.
@@ -254,13 +254,15 @@ impl Table {
 
     /// P12, P13, P23 and P9: the delivery after an attempt, written on the one before it. A failed
     /// attempt is an item of its own, and so is the next one when it is due later than the queue can
-    /// wait; `gone` is the webhook to switch off in the same transaction, as it was read.
+    /// wait; `gone` is the webhook to switch off in the same transaction, as it was read, and `told` the
+    /// operational event that says what happened.
     pub async fn record_attempt(
         &self,
         org: OrgId,
         delivery: &Delivery,
         failed: Option<&Attempt>,
         gone: Option<&Webhook>,
+        told: Option<&Event>,
     ) -> Result<Recorded, StoreError> {
         let key = keys::delivery(org, delivery.id);
         let expires = Some(expires(delivery));
@@ -283,13 +285,13 @@ impl Table {
             }
         };
         let written = match gone {
-            None => attempted()?.commit().await?,
-            Some(webhook) => attempted()?.mark_webhook_gone(webhook, failed.at)?.commit().await?,
+            None => attempted()?.tell(told)?.commit().await?,
+            Some(webhook) => attempted()?.mark_webhook_gone(webhook, failed.at)?.tell(told)?.commit().await?,
         };
         match written {
             Ok(()) => Ok(Recorded::Now),
             // Only the webhook is not as it was read: deleted, switched off or pointed elsewhere since.
-            // There is nothing to switch off then, and the attempt is recorded all the same.
+            // There is nothing to switch off or to tell then, and the attempt is recorded all the same.
             Err(Cancelled(places)) if places == [2] => match attempted()?.commit().await? {
                 Ok(()) => Ok(Recorded::Now),
                 Err(Cancelled(_)) => Ok(Recorded::Before),
@@ -306,5 +308,35 @@ impl Table {
         let item = DeliveryItem::new(org, delivery);
         let put = self.put_if(&key, &item, Some(expires(delivery)), condition, unchanged).await?;
         Ok(if put { Recorded::Now } else { Recorded::Before })
+    }
+}
+
+impl Transaction<'_> {
+    /// P12, P13 and P23: a delivery that has ended goes on (2 writes, or 3). Refused when it is not as it
+    /// was read. Its attempt is put into the table as well, for later than the queue can wait: should the
+    /// task that is sent for it be lost, the sweeper sends another.
+    pub fn reopen_delivery(
+        self,
+        org: OrgId,
+        before: &Delivery,
+        again: &Delivery,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        const LATER: Duration = Duration::from_mins(1);
+        let unchanged = HashMap::from([(":before".to_owned(), number(before.attempts))]);
+        // What is pending has a time.
+        let condition = "attempts = :before AND attribute_not_exists(due)";
+        let (key, item) = (keys::delivery(org, before.id), DeliveryItem::new(org, again));
+        let transaction = self.put_if(&key, &item, Some(expires(again)), condition, unchanged)?;
+        let at = now.plus(QUEUED_WITHIN + LATER);
+        let transaction = transaction.put_due(org, before.id, again.attempts.saturating_add(1), at)?;
+        // The attempt that succeeded had no item of its own while it was the last.
+        match (before.state, &before.last_attempt) {
+            (State::Delivered, Some(last)) => {
+                let key = keys::attempt(org, before.id, last.number);
+                transaction.put_new(&key, &AttemptItem::from(last), Some(expires(before)))
+            }
+            _ => Ok(transaction),
+        }
     }
 }

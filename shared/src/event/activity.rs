@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::model::Event;
 use super::store::EventItem;
 use crate::clock::Timestamp;
-use crate::id::OrgId;
+use crate::id::{EventId, OrgId};
 use crate::table::{StoreError, Table, keys};
 
 /// An hour, counted from 1970.
@@ -72,6 +72,33 @@ impl Table {
     pub async fn active_in(&self, hour: Hour, shard: u8) -> Result<Vec<OrgId>, StoreError> {
         let items: Vec<ActiveItem> = self.all(&keys::active_in(hour, shard)).await?;
         Ok(items.into_iter().map(|item| item.org).collect())
+    }
+
+    /// P10: a page of the events that are kept, the newest first, before `before`. The days are walked back:
+    /// one without events costs a read.
+    pub async fn events_before(
+        &self,
+        org: OrgId,
+        before: Option<EventId>,
+        limit: u16,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, StoreError> {
+        const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+        let oldest = now.minus(Event::KEPT);
+        let mut day = before.map_or(now, |event| event.made_at());
+        let mut after = before.map(|event| keys::event(org, event));
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let missing = usize::from(limit).saturating_sub(events.len());
+            let first = keys::events_of_day(org, day);
+            let page: Vec<EventItem> =
+                self.page(&first, after.as_ref(), u16::try_from(missing).unwrap_or(limit)).await?;
+            events.extend(page.into_iter().map(Event::from).filter(|event| now < event.expires_at()));
+            if events.len() >= usize::from(limit) || day <= oldest {
+                return Ok(events);
+            }
+            (day, after) = (day.minus(DAY), None);
+        }
     }
 
     /// P10: a page of the events of an hour, the oldest first, after `after`.

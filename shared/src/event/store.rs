@@ -58,4 +58,12 @@ impl Transaction<'_> {
         let key = keys::event(event.org, event.id);
         self.put_new(&key, &EventItem::from(event), Some(event.expires_at()))
     }
+
+    /// P10: the event that tells what the transaction does, if anybody listens (1 write).
+    pub fn tell(self, event: Option<&Event>) -> Result<Self, StoreError> {
+        match event {
+            Some(event) => self.put_event(event),
+            None => Ok(self),
+        }
+    }
 }

@@ -153,6 +153,14 @@ impl<'a> Fields<'a> {
         self.take(name).and_then(|json| self.read_texts(name, json, at_most)).unwrap_or_default()
     }
 
+    /// A list of whole numbers of a merge patch. Which of them will do is for whoever asks.
+    pub fn patch_list(&mut self, name: &str) -> Patch<Vec<u32>> {
+        self.patch(name, |json| {
+            let numbers: Result<Vec<u32>, _> = serde_json::from_str(json.get());
+            numbers.map_err(|_| Violation::new("wrong_type", "expected a list of whole numbers"))
+        })
+    }
+
     /// A list of texts of a merge patch.
     pub fn patch_texts<T: FromStr<Err: Into<Violation>>>(
         &mut self,

@@ -98,6 +98,11 @@ impl schemars::JsonSchema for EventPattern {
 pub enum Status {
     /// It does.
     Active,
+    /// Somebody paused it.
+    Paused {
+        /// When.
+        at: Timestamp,
+    },
     /// It was switched off.
     Disabled(Disabled),
 }
@@ -110,6 +115,81 @@ pub enum Disabled {
         /// When.
         at: Timestamp,
     },
+}
+
+/// The waits after failed attempts: one attempt more than there are waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RetrySchedule(Vec<u32>);
+
+impl RetrySchedule {
+    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h: eight attempts within 27.6 hours.
+    const DEFAULT: [u32; 7] = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
+    /// How many waits there can be.
+    pub const WAITS_MAX: usize = 15;
+    /// How long one can be: three days.
+    pub const WAIT_SECONDS_MAX: u32 = 3 * 24 * 3600;
+    /// How long all can be together: half of the time that an event is kept.
+    pub const SUM_SECONDS_MAX: u32 = 15 * 24 * 3600;
+    /// How far a wait may be off in either direction, so that what failed together does not come back
+    /// together.
+    pub const JITTER: f64 = 0.2;
+
+    /// From seconds: none means one attempt. `Err` says which is wrong, if it is one alone.
+    pub fn new(seconds: Vec<u32>) -> Result<Self, (Option<usize>, Violation)> {
+        let range = |place, detail: String| Err((place, Violation::new("out_of_range", detail)));
+        if seconds.len() > Self::WAITS_MAX {
+            return range(None, format!("has more than {} waits", Self::WAITS_MAX));
+        }
+        let odd = seconds.iter().position(|wait| !(1..=Self::WAIT_SECONDS_MAX).contains(wait));
+        if odd.is_some() {
+            return range(odd, format!("a wait is 1 to {} seconds", Self::WAIT_SECONDS_MAX));
+        }
+        if seconds.iter().sum::<u32>() > Self::SUM_SECONDS_MAX {
+            return range(
+                None,
+                format!("the waits are more than {} seconds together", Self::SUM_SECONDS_MAX),
+            );
+        }
+        Ok(Self(seconds))
+    }
+
+    /// The waits, in seconds.
+    pub fn seconds(&self) -> &[u32] {
+        &self.0
+    }
+
+    /// The wait after attempt `number`, if there is another. `jitter` is from -1 to 1.
+    pub fn after(&self, number: u16, jitter: f64) -> Option<Duration> {
+        let place = usize::from(number.checked_sub(1)?);
+        self.0.get(place).map(|seconds| Self::wait(*seconds, jitter))
+    }
+
+    /// A wait with its jitter.
+    pub fn wait(seconds: u32, jitter: f64) -> Duration {
+        Duration::from_secs_f64(f64::from(seconds) * (1.0 + Self::JITTER * jitter.clamp(-1.0, 1.0)))
+    }
+}
+
+impl Default for RetrySchedule {
+    fn default() -> Self {
+        Self(Self::DEFAULT.to_vec())
+    }
+}
+
+impl schemars::JsonSchema for RetrySchedule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RetrySchedule".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let seconds = Self::WAIT_SECONDS_MAX;
+        schemars::json_schema!({
+            "type": "array",
+            "items": { "type": "integer", "minimum": 1, "maximum": seconds },
+            "maxItems": Self::WAITS_MAX,
+        })
+    }
 }
 
 /// A secret as it is stored.
@@ -144,6 +224,8 @@ pub struct Webhook {
     pub metadata: Metadata,
     /// How long one attempt may take in all.
     pub timeout_seconds: u32,
+    /// When a delivery that fails is tried again.
+    pub retry_schedule: RetrySchedule,
     /// Whether it receives.
     pub status: Status,
     /// The current secret first; behind it those that still sign.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Disabled, EventPattern, SealedSecret, Status, Webhook};
+use super::model::{Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -27,6 +27,11 @@ struct WebhookItem {
     timeout_seconds: u32,
     #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     gone_at: Option<Timestamp>,
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
+    paused_at: Option<Timestamp>,
+    /// Absent on webhooks that follow the default, also when that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_schedule: Option<RetrySchedule>,
     secrets: Vec<SealedSecret>,
     #[serde(with = "millis")]
     created_at: Timestamp,
@@ -45,7 +50,12 @@ impl From<WebhookItem> for Webhook {
             description: item.description,
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
-            status: item.gone_at.map_or(Status::Active, |at| Status::Disabled(Disabled::Gone { at })),
+            retry_schedule: item.retry_schedule.unwrap_or_default(),
+            status: match (item.gone_at, item.paused_at) {
+                (Some(at), _) => Status::Disabled(Disabled::Gone { at }),
+                (None, Some(at)) => Status::Paused { at },
+                (None, None) => Status::Active,
+            },
             secrets: item.secrets,
             created_at: item.created_at,
             updated_at: item.updated_at,
@@ -66,9 +76,15 @@ impl From<&Webhook> for WebhookItem {
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             gone_at: match webhook.status {
-                Status::Active => None,
+                Status::Active | Status::Paused { .. } => None,
                 Status::Disabled(Disabled::Gone { at }) => Some(at),
             },
+            paused_at: match webhook.status {
+                Status::Paused { at } => Some(at),
+                Status::Active | Status::Disabled(_) => None,
+            },
+            retry_schedule: Some(webhook.retry_schedule)
+                .filter(|schedule| *schedule != RetrySchedule::default()),
             secrets: webhook.secrets,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,

@@ -125,7 +125,7 @@ impl App {
             core: core.clone(),
             queue: deliveries.clone(),
             egress,
-            activity: Arc::default(),
+            operational: operational.clone(),
         };
         let functions = Functions {
             auth: auth::router(auth),

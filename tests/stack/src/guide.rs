@@ -33,7 +33,8 @@ fn callers(function: &Function) -> String {
         counted(function.queues.len(), "queue"),
         counted(function.schedules.len(), "schedule"),
     ];
-    callers.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let callers: Vec<_> = callers.into_iter().flatten().collect();
+    if callers.is_empty() { "for other APIs".to_owned() } else { callers.join(", ") }
 }
 
 fn resources(text: &mut String, stack: &Stack, mails_at: &str) {

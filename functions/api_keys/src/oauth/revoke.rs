@@ -90,7 +90,7 @@ async fn revoke_key(
     let (org, id) = (stored.key.org, stored.key.id);
     let entry = origin.entry(Action::ApiKeyRevoked, Actor::ApiKey(id), now).on(id);
     let told = json!({ "id": id, "revoked_at": now });
-    let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, told).await?;
+    let event = operational.prepare(org, OperationalKind::ApiKeyRevoked, None, told).await?;
     let build = || table.transaction().revoke_api_key(org, id, now)?.tell(event.as_ref());
     // Refused means that it was taken away before.
     if table.commit_urgent(org, &[entry], build).await?.is_ok() {

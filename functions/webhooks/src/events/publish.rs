@@ -230,8 +230,8 @@ async fn open(state: &Webhooks, claim: &Claim) -> Result<Opened, Error> {
 /// Steps 2 and 3. An event of this id that is there already was put by a request that stopped
 /// after step 2: its webhooks are the ones that get it.
 async fn publish(state: &Webhooks, org: OrgId, id: EventId, request: &Request) -> Result<Event, Error> {
-    let Webhooks { core, queue, activity, .. } = state;
-    core.table.note_active(activity, org, id.made_at()).await?;
+    let Webhooks { core, queue, operational, .. } = state;
+    operational.note_active(org, id.made_at()).await?;
     let webhooks = core.table.all_webhooks(org).await?;
     let matched = webhooks.iter().filter(|webhook| webhook.subscribes_to(&request.r#type));
     let event = Event {

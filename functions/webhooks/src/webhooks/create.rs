@@ -10,14 +10,17 @@ use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::entropy::NoEntropy;
-use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, created, etag};
+use shared::http::{Fields, FromFieldsWith, IdempotencyKey, Json, NoStore, Operation, Patch, created, etag};
 use shared::id::WebhookId;
 use shared::idempotency::{Claim, Created, Creation};
 use shared::name::{Description, Metadata};
+use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
-use shared::webhook::{EventPattern, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook};
+use shared::webhook::{
+    EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook,
+};
 
 use super::view::View;
 use crate::Webhooks;
@@ -42,6 +45,9 @@ pub(crate) struct Request {
     /// How long one attempt may take in all; 15 if not given.
     #[schemars(range(min = 1, max = 30))]
     timeout_seconds: Option<u32>,
+    /// The waits after failed attempts, in seconds: at most 15, each at most three days, all at most 15 days.
+    /// None means one attempt. 5 s to 10 h, eight attempts in all, if not given.
+    retry_schedule_seconds: Option<RetrySchedule>,
     /// A secret of your own; a new one is made if not given.
     secret: Option<SigningSecret>,
 }
@@ -53,8 +59,18 @@ impl FromFieldsWith<Webhooks> for Request {
         let description = fields.optional_text("description");
         let metadata = fields.optional("metadata", Metadata::read);
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
+        let retry_schedule_seconds = schedule(fields.patch_list("retry_schedule_seconds"), fields);
+        let retry_schedule_seconds = retry_schedule_seconds.apply(None);
         let secret = fields.optional_text("secret");
-        Some(Self { url: url?, event_types, description, metadata, timeout_seconds, secret })
+        Some(Self {
+            url: url?,
+            event_types,
+            description,
+            metadata,
+            timeout_seconds,
+            retry_schedule_seconds,
+            secret,
+        })
     }
 }
 
@@ -66,6 +82,26 @@ impl std::str::FromStr for UrlText {
 
     fn from_str(text: &str) -> Result<Self, Violation> {
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// A schedule of waits that are numbers already.
+pub(super) fn schedule(given: Patch<Vec<u32>>, fields: &mut Fields<'_>) -> Patch<RetrySchedule> {
+    const NAME: &str = "retry_schedule_seconds";
+    match given {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear => Patch::Clear,
+        Patch::Set(seconds) => match RetrySchedule::new(seconds) {
+            Ok(schedule) => Patch::Set(schedule),
+            Err((Some(place), violation)) => {
+                fields.reject_at(NAME, place, violation);
+                Patch::Keep
+            }
+            Err((None, violation)) => {
+                fields.reject(NAME, violation);
+                Patch::Keep
+            }
+        },
     }
 }
 
@@ -164,6 +200,7 @@ async fn create(
         description: request.description,
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
+        retry_schedule: request.retry_schedule_seconds.unwrap_or_default(),
         status: Status::Active,
         secrets: vec![SealedSecret { sealed, valid_until: None }],
         created_at: now,
@@ -174,10 +211,16 @@ async fn create(
     let made = id.to_string();
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
     let table = &core.table;
-    match (table.create_once(&creation, || table.transaction().put_webhook(&webhook)).await?, claim) {
+    let told = json!(View::from(webhook.clone()));
+    let event = state.operational.prepare(org, OperationalKind::WebhookCreated, Some(id), told).await?;
+    let build = || table.transaction().put_webhook(&webhook)?.tell(event.as_ref());
+    match (table.create_once(&creation, build).await?, claim) {
         (Created::Before(record), Some(claim)) => Err(Error::Before(record.secret_was_shown(&claim))),
         (Created::Refused(_), _) => Err(StoreError::Contended.into()),
-        (Created::Before(_) | Created::Now, _) => Ok((webhook, secret)),
+        (Created::Before(_) | Created::Now, _) => {
+            state.operational.dispatch(event).await;
+            Ok((webhook, secret))
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::http::{Operation, PathId};
 use shared::id::WebhookId;
+use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::Problem;
 
@@ -15,13 +17,19 @@ pub(crate) fn operation() -> Operation {
 }
 
 pub(crate) async fn handler(
-    State(Webhooks { core, .. }): State<Webhooks>,
+    State(Webhooks { core, operational, .. }): State<Webhooks>,
     caller: Principal,
     origin: Origin,
     PathId(id): PathId<WebhookId>,
 ) -> Result<StatusCode, Problem> {
     let (table, org) = (&core.table, caller.org());
     let entry = caller.entry(&origin, Action::WebhookDeleted, core.clock.now()).on(id);
-    let deleted = table.commit_audited(org, &[entry], || table.transaction().delete_webhook(org, id)).await?;
-    if deleted.is_ok() { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
+    let kind = OperationalKind::WebhookDeleted;
+    let event = operational.prepare(org, kind, Some(id), json!({ "id": id })).await?;
+    let build = || table.transaction().delete_webhook(org, id)?.tell(event.as_ref());
+    if table.commit_audited(org, &[entry], build).await?.is_err() {
+        return Err(Problem::not_found());
+    }
+    operational.dispatch(event).await;
+    Ok(StatusCode::NO_CONTENT)
 }

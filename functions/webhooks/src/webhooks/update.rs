@@ -10,11 +10,12 @@ use shared::clock::Timestamp;
 use shared::http::{Fields, FromFieldsWith, IfMatch, Json as Body, Operation, Patch, PathId, etag};
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
+use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
-use shared::webhook::{EventPattern, Webhook};
+use shared::webhook::{EventPattern, RetrySchedule, Webhook};
 
-use super::create::{EVENT_TYPES_MAX, UrlText, check_url};
+use super::create::{EVENT_TYPES_MAX, UrlText, check_url, schedule};
 use super::view::View;
 use crate::Webhooks;
 
@@ -24,6 +25,7 @@ pub(crate) struct Request {
     description: Patch<Description>,
     metadata: Patch<Metadata>,
     timeout_seconds: Patch<u32>,
+    retry_schedule: Patch<RetrySchedule>,
 }
 
 /// The request as the document describes it: what is not named stays, null takes away.
@@ -38,6 +40,8 @@ struct Described {
     metadata: Option<Metadata>,
     #[schemars(range(min = 1, max = 30))]
     timeout_seconds: Option<u32>,
+    /// Null is the default again.
+    retry_schedule_seconds: Option<RetrySchedule>,
 }
 
 impl FromFieldsWith<Webhooks> for Request {
@@ -56,6 +60,7 @@ impl FromFieldsWith<Webhooks> for Request {
             description: fields.patch_text("description"),
             metadata: fields.patch("metadata", Metadata::read),
             timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
+            retry_schedule: schedule(fields.patch_list("retry_schedule_seconds"), fields),
         })
     }
 }
@@ -69,6 +74,7 @@ impl Request {
             ("description", self.description != Patch::Keep),
             ("metadata", self.metadata != Patch::Keep),
             ("timeout_seconds", self.timeout_seconds != Patch::Keep),
+            ("retry_schedule_seconds", self.retry_schedule != Patch::Keep),
         ];
         named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
@@ -81,6 +87,7 @@ impl Request {
             description: self.description.clone().apply(old.description),
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),
             timeout_seconds: seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
+            retry_schedule: self.retry_schedule.clone().apply(Some(old.retry_schedule)).unwrap_or_default(),
             updated_at: now,
             version: old.version + 1,
             ..old
@@ -97,7 +104,7 @@ pub(crate) fn operation() -> Operation {
 }
 
 pub(crate) async fn handler(
-    State(Webhooks { core, .. }): State<Webhooks>,
+    State(Webhooks { core, operational, .. }): State<Webhooks>,
     caller: Principal,
     origin: Origin,
     PathId(id): PathId<WebhookId>,
@@ -113,9 +120,11 @@ pub(crate) async fn handler(
         let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
         if_match.check(old.version)?;
         let new = request.apply(old, now);
-        let written =
-            table.commit_audited(org, &entries, || table.transaction().update_webhook(&new)).await?;
-        if written.is_ok() {
+        let told = json!(View::from(new.clone()));
+        let event = operational.prepare(org, OperationalKind::WebhookUpdated, None, told).await?;
+        let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
+        if table.commit_audited(org, &entries, build).await?.is_ok() {
+            operational.dispatch(event).await;
             return Ok((etag(new.version), Json(View::from(new))).into_response());
         }
     }

@@ -6,14 +6,18 @@ use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
-use shared::webhook::{Disabled, EventPattern, Status, Webhook};
+use shared::webhook::{Disabled, EventPattern, RetrySchedule, Status, Webhook};
 
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "WebhookStatus")]
 pub(crate) enum StatusView {
+    /// It does.
     Active,
+    /// Somebody paused it: what comes is skipped, and kept.
+    Paused,
+    /// It was switched off.
     Disabled,
 }
 
@@ -37,19 +41,23 @@ pub(crate) struct View {
     metadata: Metadata,
     /// How long one attempt may take in all.
     timeout_seconds: u32,
+    /// The waits after failed attempts.
+    retry_schedule_seconds: RetrySchedule,
     status: StatusView,
     disabled_reason: Option<DisabledReason>,
     disabled_at: Option<Timestamp>,
+    paused_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
 impl From<Webhook> for View {
     fn from(webhook: Webhook) -> Self {
-        let (status, disabled_reason, disabled_at) = match webhook.status {
-            Status::Active => (StatusView::Active, None, None),
+        let (status, disabled_reason, disabled_at, paused_at) = match webhook.status {
+            Status::Active => (StatusView::Active, None, None, None),
+            Status::Paused { at } => (StatusView::Paused, None, None, Some(at)),
             Status::Disabled(Disabled::Gone { at }) => {
-                (StatusView::Disabled, Some(DisabledReason::Gone), Some(at))
+                (StatusView::Disabled, Some(DisabledReason::Gone), Some(at), None)
             }
         };
         Self {
@@ -59,9 +67,11 @@ impl From<Webhook> for View {
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
+            retry_schedule_seconds: webhook.retry_schedule,
             status,
             disabled_reason,
             disabled_at,
+            paused_at,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
         }
@@ -77,9 +87,11 @@ impl View {
             "description": null,
             "metadata": {},
             "timeout_seconds": 15,
+            "retry_schedule_seconds": [5, 300, 1800, 7200, 18000, 36000, 36000],
             "status": "active",
             "disabled_reason": null,
             "disabled_at": null,
+            "paused_at": null,
             "created_at": "2026-01-01T00:00:00.000Z",
             "updated_at": "2026-01-01T00:00:00.000Z",
         })

@@ -218,7 +218,8 @@ async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_
         shared::delivery::Attempt { number: 1, at: now, outcome, duration_ms: 1, response_body: None };
     let delivery = shared::delivery::Delivery::untried(id, "a.b".parse().unwrap());
     let delivery = delivery.after(attempt.clone(), shared::delivery::Next::SwitchOff).unwrap();
-    let recorded = app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read)).await.unwrap();
+    let recorded =
+        app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read), None).await.unwrap();
     assert_eq!(recorded, shared::delivery::Recorded::Now);
     assert_eq!(app.core.table.delivery(org, id, now).await.unwrap(), Some(delivery));
     assert!(app.core.table.webhook(org, id.webhook).await.unwrap().is_none(), "it does not come back");
@@ -256,7 +257,7 @@ async fn a_late_410_of_the_old_address_does_not_switch_the_new_one_off() {
         shared::delivery::Attempt { number: 1, at: now, outcome, duration_ms: 1, response_body: None };
     let delivery = shared::delivery::Delivery::untried(id, "a.b".parse().unwrap());
     let delivery = delivery.after(attempt.clone(), shared::delivery::Next::SwitchOff).unwrap();
-    app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read)).await.unwrap();
+    app.core.table.record_attempt(org, &delivery, Some(&attempt), Some(&read), None).await.unwrap();
     assert_eq!(app.core.table.delivery(org, id, now).await.unwrap(), Some(delivery));
     assert_eq!(app.get(&path, &ada.token).send().await.expect(200)["status"], "active");
 }

@@ -4,3 +4,4 @@ mod attempts;
 mod crashes;
 mod lists;
 mod receivers;
+mod resend;

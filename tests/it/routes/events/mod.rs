@@ -1,5 +1,6 @@
 //! `/api/events`.
 
 mod idempotency;
+mod list;
 mod publish;
 mod read;

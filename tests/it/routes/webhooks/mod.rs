@@ -3,4 +3,8 @@
 mod change;
 mod create;
 mod list;
+mod retries;
 mod rotate_secret;
+mod switch;
+mod test;
+mod verify_signature;

@@ -1,0 +1,89 @@
+//! `POST /api/webhooks/{id}/pause` stops deliveries, `POST …/resume` lets them go on, also after the receiver
+//! had answered 410. What would have been delivered meanwhile is recorded as `skipped`, and can be sent again.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use shared::audit::{Action, Origin};
+use shared::clock::Timestamp;
+use shared::http::{Operation, PathId, etag};
+use shared::id::WebhookId;
+use shared::operational::OperationalKind;
+use shared::principal::Principal;
+use shared::problem::{Kind, Problem};
+use shared::webhook::{Status, Webhook};
+
+use super::view::View;
+use crate::Webhooks;
+
+pub(crate) fn pause_operation() -> Operation {
+    let mut example = View::example();
+    example["status"] = json!("paused");
+    example["paused_at"] = json!("2026-01-01T00:00:00.000Z");
+    Operation::new("pauseWebhook", "Stop deliveries; what comes meanwhile is skipped, and kept")
+        .answers::<View>(200, "The webhook as it is now", example)
+        .fails(&[Kind::Conflict])
+}
+
+pub(crate) fn resume_operation() -> Operation {
+    Operation::new("resumeWebhook", "Let deliveries go on, from now on")
+        .answers::<View>(200, "The webhook as it is now", View::example())
+        .fails(&[Kind::Conflict])
+}
+
+pub(crate) async fn pause(
+    state: State<Webhooks>,
+    caller: Principal,
+    origin: Origin,
+    id: PathId<WebhookId>,
+) -> Result<Response, Problem> {
+    let paused = |before: Status, now: Timestamp| match before {
+        Status::Active => Some(Status::Paused { at: now }),
+        // Whoever is off stays off for the reason that it has.
+        Status::Paused { .. } | Status::Disabled(_) => None,
+    };
+    switch(state, (&caller, &origin), id, Action::WebhookPaused, paused).await
+}
+
+pub(crate) async fn resume(
+    state: State<Webhooks>,
+    caller: Principal,
+    origin: Origin,
+    id: PathId<WebhookId>,
+) -> Result<Response, Problem> {
+    let active = |before: Status, _| match before {
+        Status::Active => None,
+        Status::Paused { .. } | Status::Disabled(_) => Some(Status::Active),
+    };
+    switch(state, (&caller, &origin), id, Action::WebhookResumed, active).await
+}
+
+/// `next` is what the webhook becomes; `None` where it is that already, which is an answer like another.
+async fn switch(
+    State(Webhooks { core, operational, .. }): State<Webhooks>,
+    (caller, origin): (&Principal, &Origin),
+    PathId(id): PathId<WebhookId>,
+    action: Action,
+    next: impl Fn(Status, Timestamp) -> Option<Status>,
+) -> Result<Response, Problem> {
+    /// A change that loses against another one is made again, on what that one left.
+    const TRIES: u32 = 4;
+    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let entries = [caller.entry(origin, action, now).on(id)];
+    for _ in 0..TRIES {
+        let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
+        let Some(status) = next(old.status, now) else {
+            return Ok((etag(old.version), Json(View::from(old))).into_response());
+        };
+        let new = Webhook { status, updated_at: now, version: old.version + 1, ..old };
+        let told = json!(View::from(new.clone()));
+        let event = operational.prepare(org, OperationalKind::WebhookUpdated, None, told).await?;
+        let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
+        if table.commit_audited(org, &entries, build).await?.is_ok() {
+            operational.dispatch(event).await;
+            return Ok((etag(new.version), Json(View::from(new))).into_response());
+        }
+    }
+    Err(Problem::of(Kind::Conflict).retry_after(1))
+}
