@@ -113,6 +113,13 @@ fn of_events_and_deliveries() -> Vec<Route<Webhooks>> {
             post(events::publish::handler),
             events::publish::operation,
         ),
+        Route::new(
+            Method::POST,
+            "/api/events/batch",
+            publishes,
+            post(events::batch::handler),
+            events::batch::operation,
+        ),
         Route::new(Method::GET, "/api/events", sees, get(events::list::handler), events::list::operation),
         Route::new(
             Method::GET,

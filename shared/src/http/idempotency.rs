@@ -20,6 +20,11 @@ impl IdempotencyKey {
         ((1..=255).contains(&text.len()) && visible).then(|| Self(text.to_owned()))
     }
 
+    /// The key of one part of a request that stands under this one.
+    pub fn of_part(&self, route: &str, place: usize) -> Option<Self> {
+        Self::parse(&format!("{}:{place}", self.digest(route)))
+    }
+
     /// SHA-256 of the route and the key, in hexadecimal: what the record is found by. The key
     /// itself may carry the caller's data, and is not stored.
     pub fn digest(&self, route: &str) -> String {

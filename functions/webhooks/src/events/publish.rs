@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use shared::clock::Timestamp;
 use shared::entropy::NoEntropy;
 use shared::event::Event;
-use shared::http::{Fields, FromFields, IdempotencyKey, Json, Operation};
+use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json, Operation};
 use shared::id::{EventId, OrgId};
 use shared::idempotency::{Claim, Progress, Record};
 use shared::operational::OperationalKind;
@@ -27,11 +27,11 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
-use shared::webhook::EventType;
+use shared::webhook::{EventType, Webhook};
 
 use crate::Webhooks;
 
-const ROUTE: &str = "POST /api/events";
+pub(super) const ROUTE: &str = "POST /api/events";
 
 #[derive(JsonSchema)]
 #[schemars(rename = "PublishEvent")]
@@ -80,7 +80,7 @@ impl FromFields for Request {
 /// An accepted event.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "AcceptedEvent")]
-struct Answer {
+pub(super) struct Answer {
     id: EventId,
     r#type: EventType,
     created_at: Timestamp,
@@ -156,15 +156,25 @@ pub(crate) async fn handler(
     header: Option<IdempotencyKey>,
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
-    let key = header.or_else(|| request.id.clone());
-    let event = match key {
-        None => publish(&state, caller.org(), new_id(&state)?, &request).await?,
+    let event = accept(&state, caller.org(), (header, digest), &request, None).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
+}
+
+/// Accepts an event, once under each key. `webhooks` are those of the organisation, where they were read.
+pub(super) async fn accept(
+    state: &Webhooks,
+    org: OrgId,
+    (header, digest): (Option<IdempotencyKey>, BodyDigest),
+    request: &Request,
+    webhooks: Option<&[Webhook]>,
+) -> Result<Event, Problem> {
+    let event = match header.or_else(|| request.id.clone()) {
+        None => publish(state, org, new_id(state)?, request, webhooks).await?,
         Some(key) => {
-            publish_once(&state, caller.org(), &Claim::new(caller.org(), &key, ROUTE, digest), &request)
-                .await?
+            publish_once(state, org, &Claim::new(org, &key, ROUTE, digest), request, webhooks).await?
         }
     };
-    Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
+    Ok(event)
 }
 
 fn new_id(Webhooks { core, .. }: &Webhooks) -> Result<EventId, NoEntropy> {
@@ -177,6 +187,7 @@ async fn publish_once(
     org: OrgId,
     claim: &Claim,
     request: &Request,
+    webhooks: Option<&[Webhook]>,
 ) -> Result<Event, Error> {
     let table = &state.core.table;
     let (id, until) = match open(state, claim).await? {
@@ -186,7 +197,7 @@ async fn publish_once(
             return event.ok_or_else(|| Error::NoEvent(id.to_string()));
         }
     };
-    let published = publish(state, org, id, request).await;
+    let published = publish(state, org, id, request, webhooks).await;
     // The record only saves a repetition from waiting or from sending twice: what it says is not
     // worth failing for.
     let noted = match &published {
@@ -229,11 +240,20 @@ async fn open(state: &Webhooks, claim: &Claim) -> Result<Opened, Error> {
 
 /// Steps 2 and 3. An event of this id that is there already was put by a request that stopped
 /// after step 2: its webhooks are the ones that get it.
-async fn publish(state: &Webhooks, org: OrgId, id: EventId, request: &Request) -> Result<Event, Error> {
+async fn publish(
+    state: &Webhooks,
+    org: OrgId,
+    id: EventId,
+    request: &Request,
+    webhooks: Option<&[Webhook]>,
+) -> Result<Event, Error> {
     let Webhooks { core, queue, operational, .. } = state;
     operational.note_active(org, id.made_at()).await?;
-    let webhooks = core.table.all_webhooks(org).await?;
-    let matched = webhooks.iter().filter(|webhook| webhook.subscribes_to(&request.r#type));
+    let read = match webhooks {
+        Some(_) => Vec::new(),
+        None => core.table.all_webhooks(org).await?,
+    };
+    let matched = webhooks.unwrap_or(&read).iter().filter(|webhook| webhook.subscribes_to(&request.r#type));
     let event = Event {
         id,
         org,

@@ -1,5 +1,6 @@
 //! `/api/events`.
 
+mod batch;
 mod idempotency;
 mod list;
 mod publish;
