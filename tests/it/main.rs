@@ -7,6 +7,7 @@ mod authorizer;
 mod bug_classes;
 mod documents;
 mod domains;
+mod lossless;
 mod mails;
 mod matrix;
 mod membership;

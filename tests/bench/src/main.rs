@@ -7,13 +7,14 @@
 mod figures;
 mod keys_at_rest;
 mod login_timing;
+mod lossless;
 mod revocation;
 mod verify;
 
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 4] = ["login-timing", "revocation", "verify", "keys-at-rest"];
+const NAMES: [&str; 5] = ["login-timing", "revocation", "verify", "keys-at-rest", "lossless"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -27,6 +28,7 @@ async fn main() -> ExitCode {
         println!("\n## {name}\n");
         let held = match name {
             "login-timing" => login_timing::run().await,
+            "lossless" => lossless::run_all().await,
             "verify" => verify::run().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,

@@ -35,6 +35,7 @@ use tower::ServiceExt;
 
 use crate::aws::{self, Counted};
 use crate::call::Request;
+use crate::faults::Faults;
 use crate::names::NameServer;
 use crate::queue::{Message, TestQueue};
 
@@ -44,6 +45,8 @@ pub struct App {
     pub hands: Hands,
     /// What its functions hold.
     pub core: Core,
+    /// What fails of the calls to the table and the queue of deliveries: nothing, unless a test begins it.
+    pub faults: Faults,
     /// What DNS says.
     pub names: NameServer,
     services: Services,
@@ -96,9 +99,10 @@ impl App {
         let queue = TestQueue::start(clock.clone()).await;
         let mail = TestQueue::start(clock.clone()).await;
         let (counted, counted_limits) = (Counted::default(), Counted::default());
+        let faults = Faults::default();
         let counts = (&counted, &counted_limits);
-        let core = core(&services, table_url, clock, counts).await;
-        let deliveries = Queue::new(aws::sqs(&queue.url), queue.url.clone());
+        let core = core(&services, table_url, clock, (counts, &faults)).await;
+        let deliveries = Queue::new(aws::faulty_sqs(&queue.url, faults.clone()), queue.url.clone());
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
         let dispatcher =
             dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
@@ -138,6 +142,7 @@ impl App {
         Self {
             hands,
             core,
+            faults,
             names,
             services,
             queue,
@@ -368,10 +373,10 @@ async fn core(
     services: &Services,
     table_url: Option<String>,
     clock: Clock,
-    (counted, counted_limits): (&Counted, &Counted),
+    ((counted, counted_limits), faults): ((&Counted, &Counted), &Faults),
 ) -> Core {
     let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
-    let table = aws::dynamodb(&table_url, counted.clone());
+    let table = aws::faulty_dynamodb(&table_url, counted.clone(), faults.clone());
     let limits = aws::dynamodb(&table_url, counted_limits.clone());
     let secrets = aws::secrets(services.endpoint(Service::SecretsManager));
     let secret_id = services.environment("auth")["SECRET_KEY_ARN"].clone();

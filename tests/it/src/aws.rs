@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_sdk_dynamodb::error::BoxError;
 
+use crate::faults::Faults;
+
 fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "tests"))
 }
@@ -54,12 +56,23 @@ pub(crate) fn dynamodb(url: &str, counted: Counted) -> aws_sdk_dynamodb::Client 
     aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, url).interceptor(counted).build())
 }
 
+/// The same, some of whose calls fail.
+pub(crate) fn faulty_dynamodb(url: &str, counted: Counted, faults: Faults) -> aws_sdk_dynamodb::Client {
+    let config = config!(aws_sdk_dynamodb, url).interceptor(counted).interceptor(faults);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
 pub(crate) fn secrets(url: &str) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::from_conf(config!(aws_sdk_secretsmanager, url).build())
 }
 
 pub(crate) fn sqs(url: &str) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, url).build())
+}
+
+/// The same, some of whose calls fail.
+pub(crate) fn faulty_sqs(url: &str, faults: Faults) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, url).interceptor(faults).build())
 }
 
 pub(crate) fn ses(url: &str) -> aws_sdk_sesv2::Client {

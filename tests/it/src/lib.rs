@@ -6,12 +6,15 @@ mod account;
 mod app;
 mod aws;
 mod call;
+mod faults;
+pub mod lossless;
 mod names;
 mod queue;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
 pub use call::{Answer, Request};
+pub use faults::Faults;
 pub use names::{Manner, NameServer};
 pub use queue::Message;
 pub use stack::{Call, Mail, Receiver};
