@@ -124,6 +124,81 @@ async fn a_reset_link_posted_twenty_times_at_once_is_used_once_and_ends_every_se
     login(&app, "ada@example.com", "purple monkey dishwasher").send().await.expect(200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_twenty_register_by_at_once_makes_one_account() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    app.mails();
+    let path = format!("/api/organizations/{}/invitations", ada.org);
+    app.post(&path, &ada.token, &json!({ "email": "bob@example.com" })).send().await.expect(201);
+    let token = token(&the_mail(&app).await);
+    let body = json!({ "email": "bob@example.com", "password": PASSWORD, "invitation_token": token });
+    let statuses = at_once((0..20).map(|_| post(&app, "/auth/register", &body)).collect()).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 404, 409].contains(status)), "{statuses:?}");
+    let members = app.get(&format!("/api/organizations/{}/members", ada.org), &ada.token).send().await;
+    assert_eq!(members.expect(200)["data"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_another_address_posted_twenty_times_at_once_is_used_once() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    app.mails();
+    let body = json!({ "email": "ada@example.org", "password": PASSWORD });
+    app.post("/auth/email/change", &ada.token, &body).send().await.expect(202);
+    let body = json!({ "token": token(&the_mail(&app).await) });
+    let statuses = at_once((0..20).map(|_| post(&app, "/auth/email/change/confirm", &body)).collect()).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 400, 409].contains(status)), "{statuses:?}");
+    login(&app, "ada@example.org", PASSWORD).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn one_address_registers_five_times_and_asks_for_five_mails_a_minute_whatever_its_headers_say() {
+    let app = App::verifying().await;
+    let from = |path: &str, body: &Value, n: u32| {
+        let call = post(&app, path, body).from("192.0.2.1");
+        call.header("x-forwarded-for", &format!("198.51.100.{n}"))
+    };
+    for n in 0..5 {
+        let body = registration(&format!("guest-{n}@example.com"));
+        from("/auth/register", &body, n).send().await.expect(202);
+    }
+    let sixth = from("/auth/register", &registration("guest-5@example.com"), 5).send().await;
+    assert_eq!(sixth.problem(429), "rate_limited");
+    app.advance(60);
+    for n in 0..5 {
+        let body = json!({ "email": format!("somebody-{n}@example.com") });
+        from("/auth/password/forgot", &body, n).send().await.expect(202);
+    }
+    let sixth = from("/auth/password/forgot", &json!({ "email": "somebody-5@example.com" }), 5).send().await;
+    assert_eq!(sixth.problem(429), "rate_limited");
+}
+
+#[tokio::test]
+async fn a_lock_that_ended_early_ends_on_other_instances_within_five_seconds() {
+    use shared::limit::{Attempt, Guard};
+    let app = App::start().await;
+    app.register("ada@example.com").await;
+    let email: shared::user::Email = "ada@example.com".parse().unwrap();
+    // Another instance has seen the hammering, and remembers it.
+    let other = app.another_limiter();
+    let attempt = async || {
+        let now = app.core.clock.now();
+        other.attempt(Guard::FACTORS, &email.digest(), now).await.unwrap()
+    };
+    for _ in 0..10 {
+        assert!(matches!(attempt().await, Attempt::Allowed(_)));
+    }
+    assert!(matches!(attempt().await, Attempt::Locked { wait_seconds: 900, .. }));
+    app.core.limiter.forgive(Guard::FACTORS, &email.digest()).await.unwrap();
+    app.advance(4);
+    assert!(matches!(attempt().await, Attempt::Locked { wait_seconds: 896, .. }), "it is remembered");
+    app.advance(1);
+    assert!(matches!(attempt().await, Attempt::Allowed(_)));
+}
+
 #[tokio::test]
 async fn a_forgotten_password_is_answered_alike_whether_or_not_there_is_an_account() {
     let app = App::start().await;

@@ -83,6 +83,17 @@ async fn hours_that_were_missed_are_caught_up() {
 }
 
 #[tokio::test]
+async fn the_first_run_of_a_new_stack_finds_what_was_due_before_it() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    failing(&app, &ada, &receiver, &webhook).await;
+    receiver.otherwise(200);
+    app.advance(90 * 60);
+    assert_eq!(app.sweep().await["due"], 1);
+    app.drain().await;
+    assert_eq!(receiver.calls().len(), 4);
+}
+
+#[tokio::test]
 async fn a_queue_that_does_not_answer_costs_time_and_no_attempt() {
     let (app, ada, receiver, webhook) = App::with_webhook().await;
     app.sweep().await;

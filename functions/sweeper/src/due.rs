@@ -16,6 +16,8 @@ const MARK: &str = "due";
 /// How far ahead of their time attempts go into the queue. What is between this and 15 minutes is for clocks
 /// that differ, writers that are slow, and sweeps that were missed.
 const AHEAD: Duration = Duration::from_mins(5);
+/// How far back the first run looks: longer than it can take until a new stack has a first run.
+const BEFORE_FIRST: Duration = Duration::from_hours(2);
 /// Attempts that are read, sent and deleted together.
 const PAGE: u16 = 100;
 
@@ -27,8 +29,7 @@ impl Sweeper {
     /// Sweeps until `end`; how many attempts it has put into the queue.
     pub(crate) async fn sweep_due(&self, end: Timestamp) -> Result<usize, SweepError> {
         let (table, now) = (&self.core.table, self.core.clock.now());
-        // The first run finds nothing that is older: what is written waits longer than a run is away.
-        let done = table.sweeper_mark(MARK).await?.unwrap_or(minute_of(now) - 1);
+        let done = table.sweeper_mark(MARK).await?.unwrap_or(minute_of(now.minus(BEFORE_FIRST)) - 1);
         let mut sent = 0;
         for minute in done + 1..=minute_of(now.plus(AHEAD)) {
             for shard in 0..SHARDS {

@@ -201,6 +201,12 @@ impl App {
         self.mail.is_down_for(calls);
     }
 
+    /// The counters as another instance of a function has them, which remembers what it has seen itself.
+    pub fn another_limiter(&self) -> Limiter {
+        let client = aws::dynamodb(self.services.endpoint(Service::DynamoDb), Counted::default());
+        Limiter::new(client, self.services.table_name("LimitsTable").to_owned())
+    }
+
     /// The calls to the counters of limits since this was last asked.
     pub fn limit_calls(&self) -> Vec<String> {
         self.counted_limits.take()
