@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
-use it::{PASSWORD, Request};
+use it::{Answer, PASSWORD, Request};
 use serde_json::{Value, json};
 use stack::{Options, Stack};
 use tokio::task::JoinSet;
@@ -30,6 +30,12 @@ struct Probe {
 }
 
 impl Probe {
+    /// Asks about a key, with another credential: it is let through while it is said to be valid.
+    fn verify(key: &str) -> Self {
+        let (path, body) = ("/api/api-keys/verify".to_owned(), Some(json!({ "key": key })));
+        Self { function: "api_keys", method: Method::POST, path, body }
+    }
+
     fn get(function: &'static str, path: &str) -> Self {
         Self { function, method: Method::GET, path: path.to_owned(), body: None }
     }
@@ -128,7 +134,7 @@ impl Product {
                     .map(|_| bearer(&self.client, self.stack.url(), probe, credential).send())
                     .collect();
                 for answer in calls.join_all().await {
-                    assert!(gets_through(answer.status), "{} {}: {}", probe.method, probe.path, answer.text);
+                    assert!(gets_through(&answer), "{} {}: {}", probe.method, probe.path, answer.text);
                 }
             }
         }
@@ -144,9 +150,9 @@ impl Product {
                     let began = Instant::now();
                     let answer = bearer(&client, &url, &probe, &credential).send().await;
                     measured.calls += 1;
-                    if gets_through(answer.status) {
+                    if gets_through(&answer) {
                         measured.last = began.duration_since(revoked);
-                    } else if !is_refused(answer.status) {
+                    } else if !is_refused(&answer) {
                         *measured.neither.entry(answer.status.as_u16()).or_default() += 1;
                     }
                 }
@@ -157,13 +163,16 @@ impl Product {
     }
 }
 
-/// 422 comes from behind the check of who is calling. What is neither this nor a refusal is counted.
-fn gets_through(status: StatusCode) -> bool {
-    status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY
+/// 422 comes from behind the check of who is calling; a verdict on a key says so itself. What is neither
+/// this nor a refusal is counted.
+fn gets_through(answer: &Answer) -> bool {
+    let unless_refused = !answer.text.starts_with("{\"valid\":false");
+    (answer.status.is_success() && unless_refused) || answer.status == StatusCode::UNPROCESSABLE_ENTITY
 }
 
-fn is_refused(status: StatusCode) -> bool {
-    status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN
+fn is_refused(answer: &Answer) -> bool {
+    answer.text.starts_with("{\"valid\":false")
+        || [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status)
 }
 
 /// What came of the calls after something was taken away.
@@ -218,6 +227,12 @@ async fn cases(product: &Product) -> Vec<(&'static str, usize, Measured)> {
     let path = format!("/api/api-keys/{id}");
     let revoke = product.call(Method::DELETE, &path, &ada.token, &Value::Null, 204);
     measured.push(("a key that was revoked", probes.len(), product.measure(&probes, &key, revoke).await));
+
+    let (id, key) = product.api_key(&ada, &reading).await;
+    let path = format!("/api/api-keys/{id}");
+    let revoke = product.call(Method::DELETE, &path, &ada.token, &Value::Null, 204);
+    let took = product.measure(&[Probe::verify(&key)], &ada.token, revoke).await;
+    measured.push(("a key that was revoked, by verify", 1, took));
 
     let other = text(&product.sign_in("ada@example.com").await["access_token"]);
     let probes = of_a_person(&ada.org);

@@ -9,11 +9,11 @@ use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
 use shared::http::{Operation, PathId, etag};
 use shared::id::WebhookId;
-use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
 use shared::webhook::{Status, Webhook};
 
+use super::update::write;
 use super::view::View;
 use crate::Webhooks;
 
@@ -61,7 +61,7 @@ pub(crate) async fn resume(
 
 /// `next` is what the webhook becomes; `None` where it is that already, which is an answer like another.
 async fn switch(
-    State(Webhooks { core, operational, .. }): State<Webhooks>,
+    State(state): State<Webhooks>,
     (caller, origin): (&Principal, &Origin),
     PathId(id): PathId<WebhookId>,
     action: Action,
@@ -69,7 +69,7 @@ async fn switch(
 ) -> Result<Response, Problem> {
     /// A change that loses against another one is made again, on what that one left.
     const TRIES: u32 = 4;
-    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let (table, org, now) = (&state.core.table, caller.org(), state.core.clock.now());
     let entries = [caller.entry(origin, action, now).on(id)];
     for _ in 0..TRIES {
         let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
@@ -77,12 +77,8 @@ async fn switch(
             return Ok((etag(old.version), Json(View::from(old))).into_response());
         };
         let new = Webhook { status, updated_at: now, version: old.version + 1, ..old };
-        let told = json!(View::from(new.clone()));
-        let event = operational.prepare(org, OperationalKind::WebhookUpdated, None, told).await?;
-        let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
-        if table.commit_audited(org, &entries, build).await?.is_ok() {
-            operational.dispatch(event).await;
-            return Ok((etag(new.version), Json(View::from(new))).into_response());
+        if let Some(answer) = write(&state, &entries, new).await? {
+            return Ok(answer);
         }
     }
     Err(Problem::of(Kind::Conflict).retry_after(1))

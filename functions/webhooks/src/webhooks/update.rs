@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde_json::json;
-use shared::audit::{Action, Origin};
+use shared::audit::{Action, Entry, Origin};
 use shared::clock::Timestamp;
 use shared::http::{Fields, FromFieldsWith, IfMatch, Json as Body, Operation, Patch, PathId, etag};
 use shared::id::WebhookId;
@@ -104,7 +104,7 @@ pub(crate) fn operation() -> Operation {
 }
 
 pub(crate) async fn handler(
-    State(Webhooks { core, operational, .. }): State<Webhooks>,
+    State(state): State<Webhooks>,
     caller: Principal,
     origin: Origin,
     PathId(id): PathId<WebhookId>,
@@ -113,20 +113,34 @@ pub(crate) async fn handler(
 ) -> Result<Response, Problem> {
     /// A change that loses against another one is made again, on what that one left.
     const TRIES: u32 = 4;
-    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let (table, org, now) = (&state.core.table, caller.org(), state.core.clock.now());
     let entry = caller.entry(&origin, Action::WebhookUpdated, now).on(id);
     let entries = [entry.with("fields", request.named().join(" "))];
     for _ in 0..TRIES {
         let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
         if_match.check(old.version)?;
         let new = request.apply(old, now);
-        let told = json!(View::from(new.clone()));
-        let event = operational.prepare(org, OperationalKind::WebhookUpdated, None, told).await?;
-        let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
-        if table.commit_audited(org, &entries, build).await?.is_ok() {
-            operational.dispatch(event).await;
-            return Ok((etag(new.version), Json(View::from(new))).into_response());
+        if let Some(answer) = write(&state, &entries, new).await? {
+            return Ok(answer);
         }
     }
     Err(Problem::of(Kind::Conflict).retry_after(1))
+}
+
+/// Writes a changed webhook with its records, and tells of it: the answer that shows it, or nothing where
+/// another change was faster.
+pub(super) async fn write(
+    Webhooks { core, operational, .. }: &Webhooks,
+    entries: &[Entry],
+    new: Webhook,
+) -> Result<Option<Response>, Problem> {
+    let table = &core.table;
+    let told = json!(View::from(new.clone()));
+    let event = operational.prepare(new.org, OperationalKind::WebhookUpdated, None, told).await?;
+    let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
+    if table.commit_audited(new.org, entries, build).await?.is_err() {
+        return Ok(None);
+    }
+    operational.dispatch(event).await;
+    Ok(Some((etag(new.version), Json(View::from(new))).into_response()))
 }
