@@ -107,7 +107,7 @@ impl Operational {
         self.note_active(org, id.made_at()).await?;
         let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
         let body = Event::body(id, &kind, &to_raw_value(&data).map_err(corrupt)?).map_err(corrupt)?;
-        Ok(Some(Event { id, org, kind, body, matched, operational: true }))
+        Ok(Some(Event { id, org, kind, body, matched, channels: Vec::new(), operational: true }))
     }
 
     /// Puts on record that an organisation publishes, for the reconciler; to be called before an event of `at`

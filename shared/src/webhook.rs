@@ -5,7 +5,7 @@ mod secret;
 mod store;
 
 pub use model::{
-    Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
+    Channel, Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
 };
 pub use secret::SigningSecret;
 pub use store::WEBHOOKS_MAX;

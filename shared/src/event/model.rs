@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
-use crate::webhook::EventType;
+use crate::webhook::{Channel, EventType};
 
 /// Something that happened, published once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Event {
     pub body: String,
     /// The webhooks that subscribed to it when it was published: its deliveries.
     pub matched: Vec<WebhookId>,
+    /// The parts of what the organisation publishes that it is in.
+    pub channels: Vec<Channel>,
     /// Whether it is one of ours about the organisation itself.
     pub operational: bool,
 }

@@ -6,7 +6,7 @@ use super::model::Event;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys};
-use crate::webhook::EventType;
+use crate::webhook::{Channel, EventType};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct EventItem {
@@ -16,20 +16,22 @@ pub(super) struct EventItem {
     kind: EventType,
     body: String,
     matched: Vec<WebhookId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<Channel>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     operational: bool,
 }
 
 impl From<EventItem> for Event {
-    fn from(EventItem { event, org, kind, body, matched, operational }: EventItem) -> Self {
-        Self { id: event, org, kind, body, matched, operational }
+    fn from(EventItem { event, org, kind, body, matched, channels, operational }: EventItem) -> Self {
+        Self { id: event, org, kind, body, matched, channels, operational }
     }
 }
 
 impl From<&Event> for EventItem {
     fn from(event: &Event) -> Self {
-        let Event { id, org, kind, body, matched, operational } = event.clone();
-        Self { event: id, org, kind, body, matched, operational }
+        let Event { id, org, kind, body, matched, channels, operational } = event.clone();
+        Self { event: id, org, kind, body, matched, channels, operational }
     }
 }
 

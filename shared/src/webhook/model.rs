@@ -93,6 +93,37 @@ impl schemars::JsonSchema for EventPattern {
     }
 }
 
+/// A part of what an organisation publishes, such as one of its own customers: 1 to 64 letters, digits and
+/// `_ . : -`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Channel(String);
+
+impl Channel {
+    const CHARS_MAX: usize = 64;
+}
+
+impl FromStr for Channel {
+    type Err = Violation;
+
+    fn from_str(text: &str) -> Result<Self, Violation> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+        let right = (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(plain);
+        let rule = "expected 1 to 64 letters, digits and `_ . : -`";
+        right.then(|| Self(text.to_owned())).ok_or_else(|| Violation::new("invalid_format", rule))
+    }
+}
+
+impl schemars::JsonSchema for Channel {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Channel".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,64}$" })
+    }
+}
+
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -218,6 +249,8 @@ pub struct Webhook {
     pub url: String,
     /// What it subscribes to; empty means everything.
     pub event_types: Vec<EventPattern>,
+    /// The channels that it is for; empty means all, and what is in none.
+    pub channels: Vec<Channel>,
     /// What it is for.
     pub description: Option<Description>,
     /// Its owner's notes.
@@ -243,6 +276,8 @@ impl Webhook {
     pub const TIMEOUT_SECONDS_DEFAULT: u32 = 15;
     /// The most for one attempt: the dispatcher's own time has to hold it.
     pub const TIMEOUT_SECONDS_MAX: u32 = 30;
+    /// How many channels a webhook, or an event, can name.
+    pub const CHANNELS_MAX: usize = 20;
     /// How many secrets sign at once: a receiver checks each.
     const SECRETS_MAX: usize = 3;
 
@@ -251,9 +286,15 @@ impl Webhook {
         self.event_types.is_empty() || self.event_types.iter().any(|pattern| pattern.matches(kind))
     }
 
+    /// Whether an event of `kind` in `channels` is for it.
+    pub fn receives(&self, kind: &EventType, channels: &[Channel]) -> bool {
+        let in_channel = self.channels.is_empty() || self.channels.iter().any(|own| channels.contains(own));
+        in_channel && self.subscribes_to(kind)
+    }
+
     /// Whether it names events of `kind`, and does not only take everything.
     pub fn names(&self, kind: &EventType) -> bool {
-        !self.event_types.is_empty() && self.subscribes_to(kind)
+        !self.event_types.is_empty() && self.receives(kind, &[])
     }
 
     /// The secrets that sign at `now`, the current one first.

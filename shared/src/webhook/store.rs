@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
+use super::model::{Channel, Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -20,6 +20,8 @@ struct WebhookItem {
     org: OrgId,
     url: String,
     event_types: Vec<EventPattern>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<Channel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
     #[serde(default)]
@@ -47,6 +49,7 @@ impl From<WebhookItem> for Webhook {
             org: item.org,
             url: item.url,
             event_types: item.event_types,
+            channels: item.channels,
             description: item.description,
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
@@ -72,6 +75,7 @@ impl From<&Webhook> for WebhookItem {
             org: webhook.org,
             url: webhook.url,
             event_types: webhook.event_types,
+            channels: webhook.channels,
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,

@@ -27,7 +27,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
-use shared::webhook::{EventType, Webhook};
+use shared::webhook::{Channel, EventType, Webhook};
 
 use crate::Webhooks;
 
@@ -44,6 +44,9 @@ pub(crate) struct Request {
     /// An identifier of your own: counts as `Idempotency-Key` when that header is absent.
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     id: Option<IdempotencyKey>,
+    /// The channels that it is in: webhooks that name channels get it only if they name one of these.
+    #[schemars(default, length(max = 20))]
+    channels: Vec<Channel>,
 }
 
 /// A type that others may publish.
@@ -73,7 +76,8 @@ impl FromFields for Request {
                 .and_then(IdempotencyKey::parse)
                 .ok_or_else(|| Violation::new("invalid_format", rule))
         });
-        Some(Self { r#type: kind?, data: data?.to_owned(), id })
+        let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
+        Some(Self { r#type: kind?, data: data?.to_owned(), id, channels })
     }
 }
 
@@ -253,13 +257,17 @@ async fn publish(
         Some(_) => Vec::new(),
         None => core.table.all_webhooks(org).await?,
     };
-    let matched = webhooks.unwrap_or(&read).iter().filter(|webhook| webhook.subscribes_to(&request.r#type));
+    let matched = webhooks
+        .unwrap_or(&read)
+        .iter()
+        .filter(|webhook| webhook.receives(&request.r#type, &request.channels));
     let event = Event {
         id,
         org,
         kind: request.r#type.clone(),
         body: Event::body(id, &request.r#type, &request.data)?,
         matched: matched.map(|webhook| webhook.id).collect(),
+        channels: request.channels.clone(),
         operational: false,
     };
     let event = if core.table.put_event(&event).await? {

@@ -12,7 +12,7 @@ use shared::http::{Operation, PathId};
 use shared::id::EventId;
 use shared::principal::Principal;
 use shared::problem::Problem;
-use shared::webhook::EventType;
+use shared::webhook::{Channel, EventType};
 
 use crate::Webhooks;
 
@@ -52,6 +52,8 @@ pub(crate) struct View {
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     data: Box<RawValue>,
     created_at: Timestamp,
+    /// The channels that it is in.
+    channels: Vec<Channel>,
     deliveries: DeliveryCounts,
 }
 
@@ -64,6 +66,7 @@ pub(crate) fn operation() -> Operation {
             "type": "invoice.paid",
             "data": { "invoice": 7, "amount": "12.50" },
             "created_at": "2026-01-01T00:00:00.000Z",
+            "channels": [],
             "deliveries": { "pending": 0, "delivered": 1, "exhausted": 0, "skipped": 0, "failed_internally": 0 },
         }),
     )
@@ -82,6 +85,7 @@ pub(crate) async fn handler(
         id,
         created_at: event.created_at(),
         r#type: event.kind,
+        channels: event.channels,
         data,
         deliveries: DeliveryCounts::of(&deliveries),
     }))

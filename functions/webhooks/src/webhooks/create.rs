@@ -19,7 +19,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{
-    EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook,
+    Channel, EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook,
 };
 
 use super::view::View;
@@ -38,6 +38,9 @@ pub(crate) struct Request {
     /// What it subscribes to: types, or beginnings such as `invoice.*`; empty means everything.
     #[schemars(default, length(max = 50))]
     event_types: Vec<EventPattern>,
+    /// The channels that it is for; empty means all, and what is in none.
+    #[schemars(default, length(max = 20))]
+    channels: Vec<Channel>,
     /// What it is for.
     description: Option<Description>,
     /// Notes of your own.
@@ -56,6 +59,7 @@ impl FromFieldsWith<Webhooks> for Request {
     fn from_fields_with(fields: &mut Fields<'_>, state: &Webhooks) -> Option<Self> {
         let url = fields.text("url").and_then(|url| check_url(fields, url, state));
         let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
+        let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
         let description = fields.optional_text("description");
         let metadata = fields.optional("metadata", Metadata::read);
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
@@ -65,6 +69,7 @@ impl FromFieldsWith<Webhooks> for Request {
         Some(Self {
             url: url?,
             event_types,
+            channels,
             description,
             metadata,
             timeout_seconds,
@@ -197,6 +202,7 @@ async fn create(
         org,
         url: request.url,
         event_types: request.event_types,
+        channels: request.channels,
         description: request.description,
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),

@@ -13,7 +13,7 @@ use shared::name::{Description, Metadata};
 use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
-use shared::webhook::{EventPattern, RetrySchedule, Webhook};
+use shared::webhook::{Channel, EventPattern, RetrySchedule, Webhook};
 
 use super::create::{EVENT_TYPES_MAX, UrlText, check_url, schedule};
 use super::view::View;
@@ -22,6 +22,7 @@ use crate::Webhooks;
 pub(crate) struct Request {
     url: Patch<String>,
     event_types: Patch<Vec<EventPattern>>,
+    channels: Patch<Vec<Channel>>,
     description: Patch<Description>,
     metadata: Patch<Metadata>,
     timeout_seconds: Patch<u32>,
@@ -36,6 +37,7 @@ struct Described {
     #[schemars(default)]
     url: String,
     event_types: Option<Vec<EventPattern>>,
+    channels: Option<Vec<Channel>>,
     description: Option<Description>,
     metadata: Option<Metadata>,
     #[schemars(range(min = 1, max = 30))]
@@ -57,6 +59,7 @@ impl FromFieldsWith<Webhooks> for Request {
         Some(Self {
             url,
             event_types: fields.patch_texts("event_types", EVENT_TYPES_MAX),
+            channels: fields.patch_texts("channels", Webhook::CHANNELS_MAX),
             description: fields.patch_text("description"),
             metadata: fields.patch("metadata", Metadata::read),
             timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
@@ -71,6 +74,7 @@ impl Request {
         let named = [
             ("url", self.url != Patch::Keep),
             ("event_types", self.event_types != Patch::Keep),
+            ("channels", self.channels != Patch::Keep),
             ("description", self.description != Patch::Keep),
             ("metadata", self.metadata != Patch::Keep),
             ("timeout_seconds", self.timeout_seconds != Patch::Keep),
@@ -83,6 +87,7 @@ impl Request {
         let seconds = self.timeout_seconds.clone().apply(Some(old.timeout_seconds));
         Webhook {
             url: self.url.clone().or(old.url),
+            channels: self.channels.clone().apply(Some(old.channels)).unwrap_or_default(),
             event_types: self.event_types.clone().apply(Some(old.event_types)).unwrap_or_default(),
             description: self.description.clone().apply(old.description),
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),

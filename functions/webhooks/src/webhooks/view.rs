@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
-use shared::webhook::{Disabled, EventPattern, RetrySchedule, Status, Webhook};
+use shared::webhook::{Channel, Disabled, EventPattern, RetrySchedule, Status, Webhook};
 
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -37,6 +37,8 @@ pub(crate) struct View {
     url: String,
     /// Empty means every type.
     event_types: Vec<EventPattern>,
+    /// Empty means all, and what is in none.
+    channels: Vec<Channel>,
     description: Option<Description>,
     metadata: Metadata,
     /// How long one attempt may take in all.
@@ -64,6 +66,7 @@ impl From<Webhook> for View {
             id: webhook.id,
             url: webhook.url,
             event_types: webhook.event_types,
+            channels: webhook.channels,
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
@@ -84,6 +87,7 @@ impl View {
             "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
             "url": "https://example.com/hooks",
             "event_types": ["invoice.*"],
+            "channels": [],
             "description": null,
             "metadata": {},
             "timeout_seconds": 15,

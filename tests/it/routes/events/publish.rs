@@ -156,3 +156,29 @@ async fn the_largest_event_that_is_taken_arrives() {
     app.drain().await;
     assert!(receiver.next_call().await.body.len() > 256 * 1024);
 }
+
+#[tokio::test]
+async fn a_webhook_that_names_channels_gets_what_is_in_one_of_them_and_others_get_all() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let (north, both, all) = (app.receiver().await, app.receiver().await, app.receiver().await);
+    for (receiver, channels) in
+        [(&north, json!(["north"])), (&both, json!(["north", "south:2"])), (&all, json!([]))]
+    {
+        let body = json!({ "url": receiver.url(), "channels": channels });
+        let made = app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
+        assert_eq!(made["channels"], channels);
+    }
+    for (channels, matched) in
+        [(json!(null), 1), (json!(["north"]), 3), (json!(["south:2", "west"]), 2), (json!(["west"]), 1)]
+    {
+        let body = json!({ "type": "a.b", "data": {}, "channels": channels });
+        let answer = app.post("/api/events", &ada.token, &body).send().await.expect(202);
+        assert_eq!(answer["matched"], matched, "{channels}");
+    }
+    app.drain().await;
+    assert_eq!([&north, &both, &all].map(|receiver| receiver.calls().len()), [1, 2, 4]);
+    let odd = json!({ "type": "a.b", "data": {}, "channels": ["north", "no spaces"] });
+    let answer = app.post("/api/events", &ada.token, &odd).send().await;
+    assert_eq!(answer.field_problems(), [("/channels/1".to_owned(), "invalid_format".to_owned())]);
+}

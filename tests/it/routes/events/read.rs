@@ -21,6 +21,7 @@ async fn an_event_shows_how_its_deliveries_stand() {
             "type": "a.b",
             "data": { "n": 1 },
             "created_at": "2026-01-01T00:00:00.000Z",
+            "channels": [],
             "deliveries": { "pending": pending, "delivered": delivered, "exhausted": 0, "skipped": skipped, "failed_internally": 0 },
         })
     };
