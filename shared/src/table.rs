@@ -327,6 +327,18 @@ pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError
     Ok(serde_dynamo::from_item(item)?)
 }
 
+/// Those of `items` that can be read, for tasks that must not stop at one which cannot: it goes to the log.
+pub(crate) fn readable<T: DeserializeOwned>(items: Vec<serde_json::Value>) -> impl Iterator<Item = T> {
+    items.into_iter().filter_map(|item| {
+        let (pk, sk) = (item["pk"].to_string(), item["sk"].to_string());
+        let read = serde_json::from_value(item);
+        read.inspect_err(
+            |error| tracing::error!(%error, pk, sk, "an item cannot be read, and is passed over"),
+        )
+        .ok()
+    })
+}
+
 /// A number as an attribute.
 pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())

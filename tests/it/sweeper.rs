@@ -108,6 +108,22 @@ async fn a_queue_that_does_not_answer_costs_time_and_no_attempt() {
 }
 
 #[tokio::test]
+async fn an_item_that_cannot_be_read_holds_up_no_other() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    failing(&app, &ada, &receiver, &webhook).await;
+    let dump = app.dump().await;
+    let item = dump.lines().find(|item| item.contains("\"due#")).unwrap();
+    let item: Value = serde_json::from_str(item).unwrap();
+    let key = |name: &str| item[name].as_str().unwrap().to_owned();
+    failing(&app, &ada, &receiver, &webhook).await;
+    app.damage(&key("pk"), &key("sk"), "attempt").await;
+    app.advance(2400);
+    assert_eq!(app.sweep().await["due"], 1);
+    assert_eq!(app.sweep().await, swept(0, 0), "the minute is done");
+}
+
+#[tokio::test]
 async fn two_sweepers_at_once_make_one_attempt() {
     let (app, ada, receiver, webhook) = App::with_webhook().await;
     app.sweep().await;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::model::QUEUED_WITHIN;
 use crate::clock::{Timestamp, millis};
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
-use crate::table::{StoreError, Table, Transaction, keys, number};
+use crate::table::{StoreError, Table, Transaction, keys, number, readable};
 
 /// An attempt that is due later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +68,11 @@ impl Transaction<'_> {
 }
 
 impl Table {
-    /// P23: the attempts of a minute in one shard, the first that are due first; at most `limit`.
+    /// P23: the attempts of a minute in one shard, the first that are due first; at most `limit`. One that
+    /// cannot be read is left where it is, and holds up no other.
     pub async fn due_in(&self, minute: i64, shard: u8, limit: u16) -> Result<Vec<Due>, StoreError> {
-        let items: Vec<DueItem> = self.oldest(&keys::due_in(minute, shard), None, limit).await?;
-        Ok(items.into_iter().map(Into::into).collect())
+        let items = self.oldest(&keys::due_in(minute, shard), None, limit).await?;
+        Ok(readable::<DueItem>(items).map(Into::into).collect())
     }
 
     /// P23: takes attempts out that are in the queue now.

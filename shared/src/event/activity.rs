@@ -13,7 +13,7 @@ use super::model::Event;
 use super::store::EventItem;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId};
-use crate::table::{StoreError, Table, keys};
+use crate::table::{StoreError, Table, keys, readable};
 
 /// An hour, counted from 1970.
 pub type Hour = i64;
@@ -101,7 +101,8 @@ impl Table {
         }
     }
 
-    /// P10: a page of the events of an hour, the oldest first, after `after`.
+    /// P10: a page of the events of an hour, the oldest first, after `after`. One that cannot be read holds up
+    /// no other.
     pub async fn events_of_hour(
         &self,
         org: OrgId,
@@ -111,7 +112,8 @@ impl Table {
     ) -> Result<Vec<Event>, StoreError> {
         let (from, end) = (Timestamp::from_seconds(hour * 3600), Timestamp::from_seconds((hour + 1) * 3600));
         let after = after.map_or_else(|| keys::events_from(org, from), |event| keys::event(org, event.id));
-        let items: Vec<EventItem> = self.oldest(&keys::events_of_day(org, from), Some(&after), limit).await?;
-        Ok(items.into_iter().map(Event::from).filter(|event| event.created_at() < end).collect())
+        let items = self.oldest(&keys::events_of_day(org, from), Some(&after), limit).await?;
+        let events = readable::<EventItem>(items).map(Event::from);
+        Ok(events.filter(|event| event.created_at() < end).collect())
     }
 }
