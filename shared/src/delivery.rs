@@ -1,5 +1,6 @@
 //! Deliveries: one event for one webhook, and what came of it.
 
+mod backlog;
 mod due;
 mod model;
 mod outcome;

@@ -155,6 +155,8 @@ kinds! {
     "inv" => InvitationId;
     /// What a link in a mail stands for.
     "lnk" => LinkId;
+    /// A replay: events of a webhook that are sent again.
+    "rpl" => ReplayId;
 }
 
 /// One event for one webhook: `dlv_`, the ULID of the event and that of the webhook. A delivery

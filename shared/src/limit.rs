@@ -7,6 +7,7 @@
 //! back: neither a race nor a crash gives an attempt away. A [`UsageBook`] only counts.
 
 mod guard;
+mod pace;
 mod quota;
 mod refusals;
 mod sliding;

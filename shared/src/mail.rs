@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId};
+use crate::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId, WebhookId};
 use crate::queue::QueueError;
 use crate::user::Email;
 
@@ -92,6 +92,17 @@ pub enum Mail {
         /// Which.
         key: ApiKeyId,
     },
+    /// The receiver of a webhook has failed for days.
+    WebhookFailing {
+        /// An administrator.
+        user: UserId,
+        /// Of which organisation.
+        organization: OrgId,
+        /// Which webhook.
+        webhook: WebhookId,
+        /// Whether it was switched off; else it will be.
+        disabled: bool,
+    },
     /// An invitation.
     Invitation {
         /// Into which organisation.
@@ -117,6 +128,7 @@ impl Mail {
             Self::NewDevice { .. } => "new_device",
             Self::SessionStolen { .. } => "session_stolen",
             Self::ApiKeyLeaked { .. } => "api_key_leaked",
+            Self::WebhookFailing { .. } => "webhook_failing",
             Self::Invitation { .. } => "invitation",
         }
     }

@@ -51,8 +51,12 @@ kinds! {
     WebhookUpdated = "webhook.updated";
     /// A webhook was deleted.
     WebhookDeleted = "webhook.deleted";
-    /// A receiver answered 410, and its webhook is off.
+    /// A receiver answered 410, or failed for days, and its webhook is off.
     WebhookDisabled = "webhook.disabled";
+    /// A receiver has failed for so long that half of the time is over until its webhook is switched off.
+    WebhookFailing = "webhook.failing";
+    /// A receiver that failed answers again: what was parked goes out.
+    WebhookRecovered = "webhook.recovered";
     /// A test of a webhook: it goes to that one, whatever it names.
     WebhookTest = "webhook.test";
     /// A delivery has failed four times.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, Select, WriteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -259,6 +259,21 @@ impl Table {
             start = answer.last_evaluated_key;
             if start.is_none() {
                 return Ok(items);
+            }
+        }
+    }
+
+    /// How many items a partition has whose sort keys begin as `first` does, as far as `limit`.
+    pub(crate) async fn count(&self, first: &Key, limit: usize) -> Result<usize, StoreError> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let left = i32::try_from(limit.saturating_sub(count)).unwrap_or(i32::MAX);
+            let query = self.query(first).select(Select::Count).limit(left).set_exclusive_start_key(start);
+            let answer = query.send().await?;
+            count += usize::try_from(answer.count).unwrap_or(0);
+            start = answer.last_evaluated_key;
+            if start.is_none() || count >= limit {
+                return Ok(count);
             }
         }
     }

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod authorizer;
+mod breaker;
 mod bug_classes;
 mod documents;
 mod domains;

@@ -3,36 +3,50 @@
 //! Stages, each a type that only the next one accepts: [`load`] → [`sign`] → [`send`] → [`record`].
 //! `Err` means that *we* failed, and SQS hands the message out again; whatever the receiver did is
 //! an `Outcome`, which is recorded and scheduled by. Only [`send`] touches the network outside.
+//!
+//! What a receiver does is watched ([`watch`]). Deliveries to one that fails are parked, and tried in turns
+//! ([`backlog`]).
 
+mod backlog;
 pub mod egress;
+mod fan_out;
 mod load;
 mod record;
 pub mod schedule;
 pub mod send;
 mod sign;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use shared::address::EgressPolicy;
 use shared::clock::Timestamp;
 use shared::context::Core;
-use shared::delivery::InHand;
+use shared::delivery::{Delivery, InHand};
 use shared::entropy::NoEntropy;
+use shared::health::Pace;
+use shared::id::OrgId;
+use shared::lane::Lane;
+use shared::mail::MailQueue;
 use shared::operational::Operational;
-use shared::queue::{DeliveryTask, Queue, QueueError, TaskError};
+use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError};
 use shared::secret::{KeyRing, UnsealError};
 use shared::table::StoreError;
 
+use crate::backlog::Turn;
 use crate::load::{Loaded, Prepared, Skip};
+use crate::record::Attempted;
 use crate::send::{Sender, SenderError};
 
-/// What one message asks for, and how often SQS has handed it out.
+/// One message: its task, and how often SQS has handed it out.
 #[derive(Clone, Debug)]
-struct Received {
-    task: DeliveryTask,
+struct Received<T> {
+    id: String,
+    task: T,
     receive_count: u32,
 }
 
@@ -60,6 +74,7 @@ pub struct Dispatcher {
     core: Core,
     queue: Queue,
     operational: Operational,
+    mails: MailQueue,
     sender: Sender,
     egress: EgressPolicy,
 }
@@ -73,10 +88,15 @@ impl Dispatcher {
     const LAST_WORDS: Duration = Duration::from_secs(1);
 
     /// A dispatcher that sends under `egress`.
-    pub fn new(core: Core, queue: Queue, egress: EgressPolicy) -> Result<Self, SenderError> {
+    pub fn new(
+        core: Core,
+        queue: Queue,
+        mails: MailQueue,
+        egress: EgressPolicy,
+    ) -> Result<Self, SenderError> {
         let chance = (core.clock.clone(), core.entropy.clone());
         let operational = Operational::new(core.table.clone(), queue.clone(), chance);
-        Ok(Self { core, queue, operational, sender: Sender::new(egress.clone())?, egress })
+        Ok(Self { core, queue, operational, mails, sender: Sender::new(egress.clone())?, egress })
     }
 
     /// Works a batch off before `deadline`, and names the messages that are to come again.
@@ -84,83 +104,148 @@ impl Dispatcher {
         let mut failed = Vec::new();
         let mut received = Vec::new();
         for message in event.records {
-            let id = message.message_id.clone().unwrap_or_default();
             match receive(&message) {
-                Ok(task) => received.push((id, task)),
-                Err(error) => failed.push(give_back(id, &error)),
+                Ok(task) => received.push(task),
+                Err(error) => failed.push(give_back(message.message_id.unwrap_or_default(), &error)),
             }
         }
-        failed.extend(self.work(received, deadline).await);
+        let now = self.core.clock.now();
+        let (due, early): (Vec<_>, Vec<_>) =
+            received.into_iter().partition(|received| received.task.not_before() <= now);
+        failed.extend(self.put_back(early, now).await);
+        failed.extend(self.work(due, deadline).await);
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = failed;
         response
     }
 
-    async fn work(&self, received: Vec<(String, Received)>, deadline: Timestamp) -> Vec<BatchItemFailure> {
+    /// Everything in a batch at the same time. What is not done when the invocation is about to end is given
+    /// back, so that Lambda does not cut the whole batch off and lose what its neighbours have done.
+    async fn work(&self, received: Vec<Received<Task>>, deadline: Timestamp) -> Vec<BatchItemFailure> {
         let now = self.core.clock.now();
-        let (due, early): (Vec<_>, Vec<_>) =
-            received.into_iter().partition(|(_, r)| r.task.not_before <= now);
-        let mut failed = self.put_back(early, now).await;
-        let deliveries: Vec<_> = due.iter().map(|(_, r)| (r.task.organization, r.task.delivery())).collect();
-        let in_hand = match self.core.table.in_hand(&deliveries, now).await {
+        let (mut deliveries, mut others) = (Vec::new(), Vec::new());
+        for Received { id, task, receive_count } in received {
+            match task {
+                Task::Delivery(task) => deliveries.push(Received { id, task, receive_count }),
+                task => others.push(Received { id, task, receive_count }),
+            }
+        }
+        let keys: Vec<_> = deliveries.iter().map(|r| (r.task.organization, r.task.delivery())).collect();
+        let others = others.into_iter().map(|received| self.other(received, deadline).boxed());
+        let in_hand = match self.core.table.in_hand(&keys, now).await {
             Ok(in_hand) => in_hand,
             Err(error) => {
                 let error = DispatchError::from(error);
-                failed.extend(due.into_iter().map(|(id, _)| give_back(id, &error)));
+                let mut failed = Self::together(others.collect()).await;
+                failed.extend(deliveries.into_iter().map(|received| give_back(received.id, &error)));
                 return failed;
             }
         };
-        // What is not done when the invocation is about to end is given back, so that Lambda does not
-        // cut the whole batch off and lose what its neighbours have done.
-        let left = deadline.since(now).saturating_sub(Self::LAST_WORDS);
-        let work = due.into_iter().zip(in_hand).map(|((id, received), in_hand)| {
-            async move {
-                let done = tokio::time::timeout(left, self.dispatch(received, in_hand?, deadline)).await;
-                done.unwrap_or(Err(DispatchError::Time))
-            }
-            .map(|done: Result<(), DispatchError>| done.err().map(|error| give_back(id, &error)))
+        let deliveries = deliveries.into_iter().zip(in_hand).map(|(received, in_hand)| {
+            let id = received.id.clone();
+            let work = async move { self.dispatch(received, in_hand?, deadline).await };
+            self.within(id, work.boxed(), deadline).boxed()
         });
+        Self::together(deliveries.chain(others).collect()).await
+    }
+
+    async fn together(work: Vec<BoxFuture<'_, Option<BatchItemFailure>>>) -> Vec<BatchItemFailure> {
         let work = futures_util::stream::iter(work).buffer_unordered(Self::CONCURRENT);
-        failed.extend(work.filter_map(std::future::ready).collect::<Vec<_>>().await);
-        failed
+        work.filter_map(std::future::ready).collect().await
+    }
+
+    /// What is no single delivery.
+    async fn other(&self, received: Received<Task>, deadline: Timestamp) -> Option<BatchItemFailure> {
+        let Received { id, task, receive_count } = received;
+        let work = async move {
+            match task {
+                Task::FanOut(task) => self.fan_out(&task, deadline).await,
+                Task::Turn(task) => match task.lane {
+                    Lane::Backlog(webhook) => {
+                        let turn = Turn { number: task.turn, receive_count };
+                        self.take_turn((task.organization, webhook), turn, deadline).await
+                    }
+                    Lane::Replay(_) => Ok(()),
+                },
+                Task::Delivery(_) => Ok(()),
+            }
+        };
+        self.within(id, work.boxed(), deadline).await
+    }
+
+    /// Some work in the time that is left.
+    async fn within(
+        &self,
+        id: String,
+        work: BoxFuture<'_, Result<(), DispatchError>>,
+        deadline: Timestamp,
+    ) -> Option<BatchItemFailure> {
+        let left = deadline.since(self.core.clock.now()).saturating_sub(Self::LAST_WORDS);
+        let done = tokio::time::timeout(left, work).await.unwrap_or(Err(DispatchError::Time));
+        done.err().map(|error| give_back(id, &error))
     }
 
     /// Tasks that are not due: SQS delays by 15 minutes at the most, so a longer wait is made of
     /// several. Nothing is read for them.
-    async fn put_back(&self, early: Vec<(String, Received)>, now: Timestamp) -> Vec<BatchItemFailure> {
-        let tasks: Vec<_> = early.iter().map(|(_, received)| received.task.clone()).collect();
+    async fn put_back(&self, early: Vec<Received<Task>>, now: Timestamp) -> Vec<BatchItemFailure> {
+        let tasks: Vec<_> = early.iter().map(|received| received.task.clone()).collect();
         match self.queue.send(&tasks, now).await {
             Ok(()) => Vec::new(),
             Err(error) => {
                 let error = DispatchError::from(error);
-                early.into_iter().map(|(id, _)| give_back(id, &error)).collect()
+                early.into_iter().map(|received| give_back(received.id, &error)).collect()
             }
         }
     }
 
-    /// One message, from what was read for it to what is written down of it.
+    /// One delivery, from what was read for it to what is written down of it.
     async fn dispatch(
         &self,
-        received: Received,
+        received: Received<DeliveryTask>,
         in_hand: InHand,
         deadline: Timestamp,
     ) -> Result<(), DispatchError> {
         let (task, now) = (received.task.clone(), self.core.clock.now());
-        let prepared = match load::load(received, in_hand, now) {
-            Loaded::Ready(prepared) => prepared,
-            Loaded::Unfinished { next } => return Ok(self.queue.send(&[next], now).await?),
-            Loaded::Skip(delivery, reason) => return self.skip(&task, delivery, reason).await,
+        let place = (task.organization, task.webhook);
+        match load::load(received, in_hand, now) {
+            Loaded::Ready(prepared) => {
+                let slot = if task.paced { None } else { self.slot(&prepared, now).await? };
+                if let Some(slot) = slot {
+                    return Ok(self.queue.send(&[task.in_slot(slot).into()], now).await?);
+                }
+                self.attempt(*prepared, deadline).await.map(drop)
+            }
+            Loaded::Unfinished { next } => Ok(self.queue.send(&[next.into()], now).await?),
+            Loaded::Park(delivery) => self.park(place, &delivery).await,
+            Loaded::Parked { closed } if closed => self.drain_what_is_left(place).await,
+            Loaded::Skip(delivery, reason) => self.skip(task.organization, delivery, reason).await,
+            Loaded::Parked { .. } => Ok(()),
             Loaded::Nothing(reason) => {
                 tracing::info!(delivery = %task.delivery(), attempt = task.attempt, reason = ?reason, "nothing to deliver");
-                return Ok(());
+                Ok(())
             }
-        };
+        }
+    }
+
+    /// When a delivery may be sent, if that is not now: its webhook, or its receiver, wants fewer in a second.
+    async fn slot(&self, prepared: &Prepared, now: Timestamp) -> Result<Option<Timestamp>, DispatchError> {
+        /// What is due within a second is sent with those before it: SQS counts in seconds.
+        const SOON: Duration = Duration::from_secs(1);
+        let Prepared { webhook, health, .. } = prepared;
+        let Some(interval) = Pace::interval(health.pace, webhook.max_per_second) else { return Ok(None) };
+        let slot = self.core.limiter.slot(&webhook.id.to_string(), interval, now).await?;
+        Ok((slot >= now.plus(SOON)).then_some(slot))
+    }
+
+    /// Sign, send, record.
+    async fn attempt(&self, prepared: Prepared, deadline: Timestamp) -> Result<Attempted, DispatchError> {
+        let now = self.core.clock.now();
         let timeout = prepared.timeout();
         if deadline.since(now) < timeout + Self::OVERHEAD {
             return Err(DispatchError::Time);
         }
         let ring = self.ring_for(&prepared, now).await;
-        let (prepared, sent) = match sign::sign(*prepared, &ring, &self.egress, now)? {
+        let (prepared, sent) = match sign::sign(prepared, &ring, &self.egress, now)? {
             sign::Signed::Request(prepared, request) => (prepared, self.sender.send(request, timeout).await),
             sign::Signed::UrlRefused(prepared, sent) => (prepared, sent),
         };
@@ -177,22 +262,18 @@ impl Dispatcher {
         ring
     }
 
-    async fn skip(
-        &self,
-        task: &DeliveryTask,
-        delivery: shared::delivery::Delivery,
-        reason: Skip,
-    ) -> Result<(), DispatchError> {
+    async fn skip(&self, org: OrgId, delivery: Delivery, reason: Skip) -> Result<(), DispatchError> {
         tracing::info!(delivery = %delivery.id, reason = ?reason, "delivery skipped");
-        self.core.table.record_untried(task.organization, &delivery).await?;
+        self.core.table.record_untried(org, &delivery).await?;
         Ok(())
     }
 }
 
-fn receive(message: &SqsMessage) -> Result<Received, DispatchError> {
-    let task = DeliveryTask::parse(message.body.as_deref().unwrap_or_default())?;
+fn receive(message: &SqsMessage) -> Result<Received<Task>, DispatchError> {
+    let task = Task::parse(message.body.as_deref().unwrap_or_default())?;
     let count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    Ok(Received { task, receive_count: count.unwrap_or(1) })
+    let id = message.message_id.clone().unwrap_or_default();
+    Ok(Received { id, task, receive_count: count.unwrap_or(1) })
 }
 
 fn give_back(id: String, error: &DispatchError) -> BatchItemFailure {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use shared::clock::Timestamp;
 use shared::delivery::{Delivery, InHand, State};
 use shared::event::Event;
+use shared::health::{Breaker, Health};
 use shared::id::OrgId;
-use shared::organization::OrganizationStatus;
+use shared::operational::OperationalKind;
+use shared::organization::{Organization, OrganizationStatus};
 use shared::queue::DeliveryTask;
 use shared::webhook::{Status, Webhook};
 
@@ -20,6 +22,9 @@ pub(crate) struct Prepared {
     pub(crate) webhook: Webhook,
     pub(crate) delivery: Delivery,
     pub(crate) attempt: u16,
+    pub(crate) health: Health,
+    /// Whether it is the trial of a receiver that fails.
+    pub(crate) probe: bool,
 }
 
 impl Prepared {
@@ -58,39 +63,57 @@ pub(crate) enum Loaded {
     Ready(Box<Prepared>),
     /// A dispatcher died after it recorded the attempt and, perhaps, before it sent the next task.
     Unfinished { next: DeliveryTask },
+    /// The receiver fails: the delivery, which waits until it does not.
+    Park(Delivery),
+    /// A dispatcher died after it parked the delivery and, perhaps, before it saw that the breaker, which was
+    /// open then, is `closed`.
+    Parked { closed: bool },
     /// The delivery is written down as skipped.
     Skip(Delivery, Skip),
     /// Nothing.
     Nothing(Nothing),
 }
 
-pub(crate) fn load(received: Received, in_hand: InHand, now: Timestamp) -> Loaded {
-    let Received { task, receive_count } = received;
-    let InHand { event, webhook, delivery, organization } = in_hand;
+pub(crate) fn load(received: Received<DeliveryTask>, in_hand: InHand, now: Timestamp) -> Loaded {
+    let Received { task, receive_count, .. } = received;
+    let InHand { event, webhook, delivery, organization, health } = in_hand;
     let Some(event) = event else { return Loaded::Nothing(Nothing::Forgotten) };
     let delivery = delivery.unwrap_or_else(|| Delivery::untried(task.delivery(), event.kind.clone()));
     if !delivery.awaits(task.attempt) {
-        return past(&task, &delivery, receive_count, now);
+        return past(&task, &delivery, (receive_count, &health), now);
     }
-    let off = match (organization.map(|organization| organization.status), &webhook) {
-        (None, _) => Some(Skip::OrganizationGone),
-        (Some(OrganizationStatus::Suspended), _) => Some(Skip::OrganizationSuspended),
-        (Some(OrganizationStatus::Active), None) => Some(Skip::WebhookGone),
-        (Some(OrganizationStatus::Active), Some(webhook)) => match webhook.status {
-            Status::Paused { .. } | Status::Disabled(_) => Some(Skip::WebhookOff),
-            Status::Active => None,
-        },
-    };
-    match (off, webhook, delivery.clone().skipped()) {
-        (Some(reason), _, Ok(skipped)) => Loaded::Skip(skipped, reason),
-        (None, Some(webhook), _) => Loaded::Ready(Box::new(Prepared {
+    let parks = health.parks() && !is_test(&event);
+    match (open(webhook, organization), delivery.clone().skipped(), delivery.clone().parked()) {
+        (Err(reason), Ok(skipped), _) => Loaded::Skip(skipped, reason),
+        (Ok(_), _, Ok(parked)) if parks => Loaded::Park(parked),
+        (Ok(webhook), ..) => Loaded::Ready(Box::new(Prepared {
             org: task.organization,
             event,
             webhook,
             delivery,
             attempt: task.attempt,
+            health,
+            probe: false,
         })),
-        (Some(_), _, Err(_)) | (None, None, _) => Loaded::Nothing(Nothing::Decided),
+        (Err(_), Err(_), _) => Loaded::Nothing(Nothing::Decided),
+    }
+}
+
+/// Somebody wants to see what the receiver says, whatever it said before.
+pub(crate) fn is_test(event: &Event) -> bool {
+    event.kind.as_str() == OperationalKind::WebhookTest.as_str()
+}
+
+/// The webhook, if it receives.
+pub(crate) fn open(webhook: Option<Webhook>, organization: Option<Organization>) -> Result<Webhook, Skip> {
+    match (organization.map(|organization| organization.status), webhook) {
+        (None, _) => Err(Skip::OrganizationGone),
+        (Some(OrganizationStatus::Suspended), _) => Err(Skip::OrganizationSuspended),
+        (Some(OrganizationStatus::Active), None) => Err(Skip::WebhookGone),
+        (Some(OrganizationStatus::Active), Some(webhook)) => match webhook.status {
+            Status::Paused { .. } | Status::Disabled(_) => Err(Skip::WebhookOff),
+            Status::Active => Ok(webhook),
+        },
     }
 }
 
@@ -101,7 +124,12 @@ const LOST_AFTER: Duration = Duration::from_mins(1);
 /// on. Handed out again, or so late that the next attempt should be over (a dead letter that was
 /// redriven counts as new), the maker may have died before it sent the next task. A next attempt that
 /// waits in the table was written with the record, and needs nobody.
-fn past(task: &DeliveryTask, delivery: &Delivery, receive_count: u32, now: Timestamp) -> Loaded {
+fn past(
+    task: &DeliveryTask,
+    delivery: &Delivery,
+    (receive_count, health): (u32, &Health),
+    now: Timestamp,
+) -> Loaded {
     match delivery.state {
         State::Pending { due }
             if delivery.attempts == task.attempt
@@ -111,7 +139,9 @@ fn past(task: &DeliveryTask, delivery: &Delivery, receive_count: u32, now: Times
             let next = DeliveryTask::new(task.organization, delivery.id, task.attempt.saturating_add(1), due);
             Loaded::Unfinished { next }
         }
+        State::Parked if receive_count > 1 => Loaded::Parked { closed: health.breaker == Breaker::Closed },
         State::Pending { .. }
+        | State::Parked
         | State::Delivered
         | State::Exhausted
         | State::Skipped

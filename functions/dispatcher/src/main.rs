@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
 
 async fn run() -> Result<(), Error> {
     let boot = boot("dispatcher").await?;
-    let (queue, egress) = (boot.queue()?, boot.egress()?);
-    let dispatcher = &Dispatcher::new(boot.core, queue, egress)?;
+    let (queue, mails, egress) = (boot.queue()?, boot.mail()?, boot.egress()?);
+    let dispatcher = &Dispatcher::new(boot.core, queue, mails, egress)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         Ok::<_, Error>(dispatcher.handle(event.payload, Timestamp::from_millis(deadline)).await)

@@ -8,14 +8,30 @@ use serde_json::json;
 use shared::delivery::{Attempt, Delivery, Next, Outcome, Recorded, waits_in_the_table};
 use shared::event::Event;
 use shared::operational::OperationalKind;
+use shared::problem::chain;
 use shared::queue::DeliveryTask;
 
 use crate::load::Prepared;
 use crate::send::Sent;
+use crate::watch::Seen;
 use crate::{DispatchError, Dispatcher, schedule};
 
 /// The failed attempt that is told: there is still time to mend what is broken.
 const FAILING: u16 = 4;
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempted {
+    /// It is on record.
+    Now {
+        /// What the receiver did.
+        outcome: Outcome,
+        /// Whether that was one failure too many.
+        opened: bool,
+    },
+    /// The delivery was past it already.
+    Before,
+}
 
 impl Dispatcher {
     /// The operational event for what an attempt came to, if it is worth one. What fails of those themselves
@@ -29,7 +45,7 @@ impl Dispatcher {
         let kind = match next {
             _ if event.operational => return Ok(None),
             Next::Retry { .. } if delivery.attempts == FAILING => OperationalKind::DeliveryFailing,
-            Next::Done | Next::Retry { .. } => return Ok(None),
+            Next::Done | Next::Park | Next::Retry { .. } => return Ok(None),
             Next::GiveUp => OperationalKind::DeliveryExhausted,
             Next::SwitchOff => OperationalKind::WebhookDisabled,
         };
@@ -41,24 +57,29 @@ impl Dispatcher {
             "event_type": event.kind,
             "attempts": delivery.attempts,
             "error": last.map(|attempt| attempt.outcome.detail()),
+            "reason": (next == Next::SwitchOff).then_some("gone"),
         });
         Ok(self.operational.prepare(event.org, kind, Some(delivery.id.webhook), data).await?)
     }
 
-    pub(crate) async fn record(&self, prepared: Prepared, sent: Sent) -> Result<(), DispatchError> {
-        let Prepared { org, event, webhook, delivery, attempt: number } = prepared;
+    pub(crate) async fn record(&self, prepared: Prepared, sent: Sent) -> Result<Attempted, DispatchError> {
+        let Prepared { org, event, webhook, delivery, attempt: number, health, probe } = prepared;
         let Sent { outcome, duration_ms, response_body } = sent;
         let now = self.core.clock.now();
         let attempt = Attempt { number, at: now, outcome, duration_ms, response_body };
         let (plan, jitter) = (&webhook.retry_schedule, self.core.entropy.jitter()?);
-        let next = schedule::next(plan, (number, outcome), now, event.expires_at(), jitter);
+        let next = match schedule::next(plan, (number, outcome), now, event.expires_at(), jitter) {
+            // A trial says something of the receiver and nothing of the event.
+            Next::Retry { .. } | Next::GiveUp if probe => Next::Park,
+            next => next,
+        };
         tracing::info!(
             event = %event.id, webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
             outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
             "delivery attempted"
         );
-        // `load` has made sure that this attempt is the one that is due.
-        let Ok(delivery) = delivery.after(attempt.clone(), next) else { return Ok(()) };
+        // Whoever loaded it has made sure that this attempt is the one that is due.
+        let Ok(delivery) = delivery.after(attempt.clone(), next) else { return Ok(Attempted::Before) };
         let failed = match outcome {
             Outcome::Delivered { .. } => None,
             Outcome::Rejected { .. } | Outcome::TimedOut | Outcome::Unreachable(_) => Some(&attempt),
@@ -66,18 +87,31 @@ impl Dispatcher {
         let gone = (next == Next::SwitchOff).then_some(&webhook);
         let told = self.tell(&event, &delivery, next).await?;
         let recorded = self.core.table.record_attempt(org, &delivery, failed, gone, told.as_ref()).await?;
-        if recorded == Recorded::Now {
-            self.operational.dispatch(told).await;
+        if recorded == Recorded::Before {
+            // A copy of the message was faster, and has sent the next task itself.
+            return Ok(Attempted::Before);
         }
         match (recorded, next) {
-            // That it is due is on record, too; the sweeper puts it into the queue in time.
-            (Recorded::Now, Next::Retry { due }) if waits_in_the_table(due, now) => Ok(()),
-            (Recorded::Now, Next::Retry { due }) => {
-                let task = DeliveryTask::new(org, delivery.id, number.saturating_add(1), due);
-                Ok(self.queue.send(&[task], self.core.clock.now()).await?)
+            // Somebody else has switched it off, and has told so.
+            (Recorded::Now, Next::SwitchOff) => {}
+            (Recorded::SwitchedOff, _) => {
+                self.operational.dispatch(told).await;
+                if let Err(error) = self.mail_admins((org, webhook.id), true, now).await {
+                    tracing::error!(webhook = %webhook.id, error = chain(&error), "nobody is told by mail that it is off");
+                }
             }
-            // A copy of the message was faster, and has sent the next task itself.
-            (Recorded::Before, _) | (Recorded::Now, Next::Done | Next::GiveUp | Next::SwitchOff) => Ok(()),
+            (Recorded::Now | Recorded::Before, _) => self.operational.dispatch(told).await,
         }
+        match next {
+            // That it is due is on record, too; the sweeper puts it into the queue in time.
+            Next::Retry { due } if waits_in_the_table(due, now) => {}
+            Next::Retry { due } => {
+                let task = DeliveryTask::new(org, delivery.id, number.saturating_add(1), due);
+                self.queue.send(&[task.into()], self.core.clock.now()).await?;
+            }
+            Next::Done | Next::Park | Next::GiveUp | Next::SwitchOff => {}
+        }
+        let seen = Seen { webhook: &webhook, event: event.id, outcome, health: &health, probe };
+        Ok(Attempted::Now { outcome, opened: self.watch(&seen, now).await })
     }
 }

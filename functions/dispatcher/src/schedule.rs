@@ -42,7 +42,7 @@ mod tests {
     fn seconds(next: Next) -> Option<u64> {
         match next {
             Next::Retry { due } => Some(due.since(NOW).as_secs()),
-            Next::Done | Next::GiveUp | Next::SwitchOff => None,
+            Next::Done | Next::Park | Next::GiveUp | Next::SwitchOff => None,
         }
     }
 

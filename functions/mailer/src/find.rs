@@ -1,7 +1,7 @@
 //! What there is to say: looked up now, since what was asked for may be over by now.
 
 use shared::clock::Timestamp;
-use shared::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId};
+use shared::id::{ApiKeyId, InvitationId, LinkId, OrgId, SessionId, UserId, WebhookId};
 use shared::link::{InvitationToken, Link, LinkPurpose, LinkToken};
 use shared::mail::{Mail, MailTask};
 use shared::name::Name;
@@ -34,6 +34,9 @@ pub(crate) async fn letter(
         Mail::NewDevice { user, session } => new_device(mailer, *user, *session).await,
         Mail::SessionStolen { user } => to(mailer, *user, |_| write::session_stolen(task.at)).await,
         Mail::ApiKeyLeaked { user, key } => api_key_leaked(mailer, *user, *key).await,
+        Mail::WebhookFailing { user, organization, webhook, disabled } => {
+            webhook_failing(mailer, *user, (*organization, *webhook), *disabled).await
+        }
         Mail::Invitation { organization, invitation, generation } => {
             self::invitation(mailer, *organization, (*invitation, *generation), now).await
         }
@@ -132,6 +135,24 @@ async fn api_key_leaked(mailer: &Mailer, user: UserId, key: ApiKeyId) -> Found {
     let (Some(user), Some(stored)) = (user, stored) else { return Ok(None) };
     let page = write::api_key_leaked(stored.key.name.as_str(), &stored.key.hint);
     Ok(Some(Letter { to: user.email, page }))
+}
+
+/// To an administrator who is one still, of a webhook that is there still.
+async fn webhook_failing(
+    mailer: &Mailer,
+    user: UserId,
+    (org, webhook): (OrgId, WebhookId),
+    disabled: bool,
+) -> Found {
+    let table = &mailer.core.table;
+    let member = table.member(user, org).await?;
+    let webhook = table.webhook(org, webhook).await?;
+    let (Some(member), Some(webhook)) = (member, webhook) else { return Ok(None) };
+    let organization = member.organization.name.as_str();
+    let health = table.health(org, webhook.id).await?;
+    let error = health.streak.map(|streak| streak.last_error);
+    let page = write::webhook_failing(organization, &webhook.url, error.as_deref(), disabled);
+    Ok(Some(Letter { to: member.user.email, page }))
 }
 
 async fn invitation(

@@ -1,19 +1,24 @@
 //! Dead letters: messages that the dispatcher gave back five times. Each becomes visible in its delivery as
 //! `failed_internally`, from where it can be sent again; an alarm tells the operator.
 
+use std::time::Duration;
+
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use shared::delivery::{Delivery, State};
 use shared::problem::chain;
-use shared::queue::DeliveryTask;
+use shared::queue::{DeliveryTask, FanOutTask, Task, TurnTask};
 
 use crate::{SweepError, Sweeper};
+
+/// How long what nobody else would make up for is left alone.
+const LATER: Duration = Duration::from_mins(15);
 
 impl Sweeper {
     pub(crate) async fn take_dead_letters(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in event.records {
             let body = message.body.unwrap_or_default();
-            let task = match DeliveryTask::parse(&body) {
+            let task = match Task::parse(&body) {
                 Ok(task) => task,
                 Err(error) => {
                     // There is no delivery to write on; a task holds no secret, so the log can have it.
@@ -22,7 +27,7 @@ impl Sweeper {
                 }
             };
             if let Err(error) = self.take_dead_letter(&task).await {
-                tracing::error!(error = chain(&error), delivery = %task.delivery(), "a dead letter comes again");
+                tracing::error!(error = chain(&error), ?task, "a dead letter comes again");
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = message.message_id.unwrap_or_default();
                 response.batch_item_failures.push(failure);
@@ -31,7 +36,27 @@ impl Sweeper {
         response
     }
 
-    async fn take_dead_letter(&self, task: &DeliveryTask) -> Result<(), SweepError> {
+    async fn take_dead_letter(&self, task: &Task) -> Result<(), SweepError> {
+        match task {
+            Task::Delivery(task) => self.fail(task).await,
+            // Many deliveries wait for it: it is tried again, later, for as long as that takes.
+            Task::Turn(TurnTask { organization, lane, turn, .. }) => {
+                let later = self.core.clock.now().plus(LATER);
+                self.again(TurnTask::new(*organization, *lane, *turn, later).into()).await
+            }
+            Task::FanOut(FanOutTask { organization, event, from, .. }) => {
+                let later = self.core.clock.now().plus(LATER);
+                self.again(FanOutTask::new(*organization, *event, *from, later).into()).await
+            }
+        }
+    }
+
+    async fn again(&self, task: Task) -> Result<(), SweepError> {
+        tracing::error!(?task, "we failed on it, and try it again");
+        Ok(self.queue.send(&[task], self.core.clock.now()).await?)
+    }
+
+    async fn fail(&self, task: &DeliveryTask) -> Result<(), SweepError> {
         let (table, now, id) = (&self.core.table, self.core.clock.now(), task.delivery());
         let known = table.delivery(task.organization, id, now).await?;
         let delivery = match known {
@@ -48,7 +73,7 @@ impl Sweeper {
                 if delivery.attempts == task.attempt && !delivery.waits_in_the_table(due) =>
             {
                 let next = DeliveryTask::new(task.organization, id, task.attempt.saturating_add(1), due);
-                Ok(self.queue.send(&[next], now).await?)
+                Ok(self.queue.send(&[next.into()], now).await?)
             }
             _ => {
                 if let Ok(failed) = delivery.failed_internally(task.attempt) {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use shared::clock::Timestamp;
-use shared::queue::DeliveryTask;
+use shared::queue::Task;
 use shared::table::keys::SHARDS;
 
 use crate::{SweepError, Sweeper};
@@ -59,7 +59,7 @@ impl Sweeper {
             if dues.is_empty() {
                 return Ok(Some(sent));
             }
-            let tasks: Vec<_> = dues.iter().copied().map(DeliveryTask::of_due).collect();
+            let tasks: Vec<_> = dues.iter().copied().map(Task::of_due).collect();
             // Sent before deleted: twice rather than never.
             self.queue.send(&tasks, now).await?;
             table.delete_due(&dues).await?;

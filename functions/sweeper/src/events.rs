@@ -10,6 +10,7 @@ use std::time::Duration;
 use shared::clock::Timestamp;
 use shared::event::{Event, Hour, hour_of};
 use shared::id::OrgId;
+use shared::queue::Task;
 use shared::table::keys::SHARDS;
 
 use crate::{SweepError, Sweeper};
@@ -75,8 +76,8 @@ impl Sweeper {
         let (table, now) = (&self.core.table, self.core.clock.now());
         let deliveries = table.deliveries_of_event(event.org, event.id, &event.matched).await?;
         let known = deliveries.into_iter().map(|delivery| delivery.is_some());
-        let tasks: Vec<_> = event.tasks(now).into_iter().zip(known).filter(|(_, known)| !known).collect();
-        let tasks: Vec<_> = tasks.into_iter().map(|(task, _)| task).collect();
+        let missing = event.first_tasks(now).zip(known).filter(|(_, known)| !known);
+        let tasks: Vec<Task> = missing.map(|(task, _)| task.into()).collect();
         if !tasks.is_empty() {
             tracing::warn!(event = %event.id, organization = %event.org, deliveries = tasks.len(), "deliveries that were never tried are in the queue again");
             self.queue.send(&tasks, now).await?;

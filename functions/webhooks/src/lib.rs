@@ -73,6 +73,13 @@ fn of_webhooks() -> Vec<Route<Webhooks>> {
         ),
         Route::new(
             Method::GET,
+            "/api/webhooks/{id}/health",
+            reads,
+            get(w::health::handler),
+            w::health::operation,
+        ),
+        Route::new(
+            Method::GET,
             "/api/webhooks/{id}/retry-preview",
             reads,
             get(w::retry_preview::handler),

@@ -6,9 +6,11 @@ const ALL: &[&str] =
     &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer", "sweeper"];
 /// Those that are called with credentials.
 const CALLED: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "authorizer"];
+/// Those that count against limits.
+const COUNTING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "authorizer"];
 const AUTH: &[&str] = &["auth"];
 const ORGANIZATIONS: &[&str] = &["organizations"];
-const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys"];
+const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys", "dispatcher"];
 const MAILER: &[&str] = &["mailer"];
 const AUTHORIZER: &[&str] = &["authorizer"];
 const PUBLISHING: &[&str] = &["api_keys", "webhooks", "dispatcher", "sweeper"];
@@ -27,7 +29,7 @@ const fn optional(name: &'static str, read_by: &'static [&'static str], about: &
 pub const SETTINGS: &[Setting] = &[
     required("STAGE", ALL, "The deployment stage: `dev`, `staging` or `prod`."),
     required("TABLE_NAME", ALL, "Name of the DynamoDB table."),
-    required("LIMITS_TABLE_NAME", CALLED, "Name of the DynamoDB table with the counters of limits."),
+    required("LIMITS_TABLE_NAME", COUNTING, "Name of the DynamoDB table with the counters of limits."),
     required(
         "SECRET_KEY_ARN",
         ALL,

@@ -5,40 +5,80 @@
 //! of its time. So a minute that is nearer than that gets no more items, and can be swept to its end.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::model::QUEUED_WITHIN;
 use crate::clock::{Timestamp, millis};
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
-use crate::table::{StoreError, Table, Transaction, keys, number, readable};
+use crate::lane::Lane;
+use crate::table::{Key, StoreError, Table, Transaction, keys, number, readable};
 
-/// An attempt that is due later.
+/// What is due later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Whose.
-    pub org: OrgId,
-    /// Of what.
-    pub delivery: DeliveryId,
-    /// Which one.
-    pub attempt: u16,
-    /// When.
-    pub at: Timestamp,
+pub enum Due {
+    /// An attempt.
+    Attempt {
+        /// Whose.
+        org: OrgId,
+        /// Of what.
+        delivery: DeliveryId,
+        /// Which one.
+        attempt: u16,
+        /// When.
+        at: Timestamp,
+    },
+    /// A turn of a backlog or a replay.
+    Turn {
+        /// Whose.
+        org: OrgId,
+        /// Of what.
+        lane: Lane,
+        /// Which one.
+        turn: u64,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
-struct DueItem {
-    org: OrgId,
-    event: EventId,
-    webhook: WebhookId,
-    attempt: u16,
-    #[serde(with = "millis")]
-    at: Timestamp,
+#[serde(untagged)]
+enum DueItem {
+    Attempt {
+        org: OrgId,
+        event: EventId,
+        webhook: WebhookId,
+        attempt: u16,
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
+    Turn {
+        org: OrgId,
+        lane: Lane,
+        turn: u64,
+        #[serde(with = "millis")]
+        at: Timestamp,
+    },
 }
 
 impl From<DueItem> for Due {
-    fn from(DueItem { org, event, webhook, attempt, at }: DueItem) -> Self {
-        Self { org, delivery: DeliveryId { event, webhook }, attempt, at }
+    fn from(item: DueItem) -> Self {
+        match item {
+            DueItem::Attempt { org, event, webhook, attempt, at } => {
+                Self::Attempt { org, delivery: DeliveryId { event, webhook }, attempt, at }
+            }
+            DueItem::Turn { org, lane, turn, at } => Self::Turn { org, lane, turn, at },
+        }
+    }
+}
+
+impl Due {
+    fn key(&self) -> Key {
+        match *self {
+            Self::Attempt { delivery, at, .. } => keys::due(delivery, at),
+            Self::Turn { lane, turn, at, .. } => keys::due_turn(lane, turn, at),
+        }
     }
 }
 
@@ -61,11 +101,27 @@ impl Transaction<'_> {
         attempt: u16,
         at: Timestamp,
     ) -> Result<Self, StoreError> {
-        let item = DueItem { org, event: delivery.event, webhook: delivery.webhook, attempt, at };
+        let item = DueItem::Attempt { org, event: delivery.event, webhook: delivery.webhook, attempt, at };
         // Whoever finds it there already repeats what wrote it.
         self.put_new(&keys::due(delivery, at), &item, None)
     }
+
+    /// P23: a turn that is due, far enough ahead for the sweeper (1 write). A turn that goes into the queue
+    /// at once is written as well, for later: should its message be lost, the sweeper sends another.
+    pub(crate) fn put_due_turn(
+        self,
+        org: OrgId,
+        lane: Lane,
+        (turn, at): (u64, Timestamp),
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let at = if waits_in_the_table(at, now) { at } else { now.plus(QUEUED_WITHIN + SAFE) };
+        self.put_new(&keys::due_turn(lane, turn, at), &DueItem::Turn { org, lane, turn, at }, None)
+    }
 }
+
+/// How far beyond what waits in the queue the sweeper looks after what should not need it.
+const SAFE: Duration = Duration::from_mins(1);
 
 impl Table {
     /// P23: the attempts of a minute in one shard, the first that are due first; at most `limit`. One that
@@ -77,7 +133,7 @@ impl Table {
 
     /// P23: takes attempts out that are in the queue now.
     pub async fn delete_due(&self, dues: &[Due]) -> Result<(), StoreError> {
-        let keys: Vec<_> = dues.iter().map(|due| keys::due(due.delivery, due.at)).collect();
+        let keys: Vec<_> = dues.iter().map(Due::key).collect();
         self.delete_many(&keys).await
     }
 

@@ -38,6 +38,8 @@ pub enum State {
         /// When.
         due: Timestamp,
     },
+    /// The receiver fails: it waits, in the order of the events, until the receiver does not.
+    Parked,
     /// The receiver has it.
     Delivered,
     /// It was tried as often as the schedule says, or the receiver is gone.
@@ -58,6 +60,8 @@ pub enum Next {
         /// When.
         due: Timestamp,
     },
+    /// It stays in the backlog: this was the trial of a receiver that fails.
+    Park,
     /// Nothing: no attempt is left.
     GiveUp,
     /// Nothing, and the webhook is switched off: the receiver answered 410.
@@ -109,15 +113,41 @@ impl Delivery {
         let state = match next {
             Next::Done => State::Delivered,
             Next::Retry { due } => State::Pending { due },
+            Next::Park => State::Parked,
             Next::GiveUp | Next::SwitchOff => State::Exhausted,
         };
         Ok(Self { state, attempts: attempt.number, last_attempt: Some(attempt), ..self })
     }
 
+    /// The delivery while its receiver fails.
+    pub fn parked(self) -> Result<Self, AlreadyDecided> {
+        match self.state {
+            State::Pending { .. } => Ok(Self { state: State::Parked, ..self }),
+            State::Parked
+            | State::Delivered
+            | State::Exhausted
+            | State::Skipped
+            | State::FailedInternally => Err(AlreadyDecided),
+        }
+    }
+
+    /// The delivery that was parked, or was about to be, when its turn comes.
+    pub fn unparked(self, now: Timestamp) -> Result<Self, AlreadyDecided> {
+        match self.state {
+            State::Parked => Ok(Self { state: State::Pending { due: now }, ..self }),
+            State::Pending { due } if due <= now => Ok(self),
+            State::Pending { .. }
+            | State::Delivered
+            | State::Exhausted
+            | State::Skipped
+            | State::FailedInternally => Err(AlreadyDecided),
+        }
+    }
+
     /// The delivery when its webhook is off.
     pub fn skipped(self) -> Result<Self, AlreadyDecided> {
         match self.state {
-            State::Pending { .. } => Ok(Self { state: State::Skipped, ..self }),
+            State::Pending { .. } | State::Parked => Ok(Self { state: State::Skipped, ..self }),
             State::Delivered | State::Exhausted | State::Skipped | State::FailedInternally => {
                 Err(AlreadyDecided)
             }
@@ -127,7 +157,7 @@ impl Delivery {
     /// The delivery that has ended, with another attempt that is due now.
     pub fn again(self, now: Timestamp) -> Result<Self, AlreadyDecided> {
         match self.state {
-            State::Pending { .. } => Err(AlreadyDecided),
+            State::Pending { .. } | State::Parked => Err(AlreadyDecided),
             State::Delivered | State::Exhausted | State::Skipped | State::FailedInternally => {
                 Ok(Self { state: State::Pending { due: now }, ..self })
             }

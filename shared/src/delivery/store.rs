@@ -10,10 +10,11 @@ use super::model::{Attempt, Delivery, QUEUED_WITHIN, State};
 use super::outcome::{Outcome, Unreachable};
 use crate::clock::{Timestamp, millis};
 use crate::event::{Event, event_of};
+use crate::health::{Health, health_of};
 use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
 use crate::organization::{Organization, organization_of};
 use crate::table::{Cancelled, Item, StoreError, Table, Transaction, from_item, keys, number};
-use crate::webhook::{EventType, Webhook, webhook_of};
+use crate::webhook::{Disabled, EventType, Webhook, webhook_of};
 
 /// What a delivery needs, read together.
 #[derive(Debug)]
@@ -26,17 +27,20 @@ pub struct InHand {
     pub delivery: Option<Delivery>,
     /// Whose it is; absent when it was deleted.
     pub organization: Option<Organization>,
+    /// How its receiver does.
+    pub health: Health,
 }
 
 impl InHand {
     fn of(
-        [event, webhook, delivery, organization]: [Option<Item>; 4],
+        [event, webhook, delivery, organization, health]: [Option<Item>; 5],
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let event = event.map(event_of).transpose()?.filter(|event| now < event.expires_at());
         let webhook = webhook.map(webhook_of).transpose()?;
         let organization = organization.map(organization_of).transpose()?.flatten();
-        Ok(Self { event, webhook, delivery: delivery.map(delivery_of).transpose()?, organization })
+        let (delivery, health) = (delivery.map(delivery_of).transpose()?, health_of(health)?);
+        Ok(Self { event, webhook, delivery, organization, health })
     }
 }
 
@@ -45,6 +49,8 @@ impl InHand {
 pub enum Recorded {
     /// It was.
     Now,
+    /// It was, and its webhook was switched off with it.
+    SwitchedOff,
     /// The delivery was past it already.
     Before,
 }
@@ -53,6 +59,7 @@ pub enum Recorded {
 #[serde(rename_all = "snake_case")]
 enum Status {
     Pending,
+    Parked,
     Delivered,
     Exhausted,
     Skipped,
@@ -134,6 +141,7 @@ impl DeliveryItem {
     fn new(org: OrgId, delivery: &Delivery) -> Self {
         let (status, due) = match delivery.state {
             State::Pending { due } => (Status::Pending, Some(due)),
+            State::Parked => (Status::Parked, None),
             State::Delivered => (Status::Delivered, None),
             State::Exhausted => (Status::Exhausted, None),
             State::Skipped => (Status::Skipped, None),
@@ -162,6 +170,7 @@ impl TryFrom<DeliveryItem> for Delivery {
             event_type: item.event_type,
             state: match (item.status, item.due) {
                 (Status::Pending, due) => State::Pending { due: due.unwrap_or(item.event.made_at()) },
+                (Status::Parked, _) => State::Parked,
                 (Status::Delivered, _) => State::Delivered,
                 (Status::Exhausted, _) => State::Exhausted,
                 (Status::Skipped, _) => State::Skipped,
@@ -177,7 +186,7 @@ fn delivery_of(item: Item) -> Result<Delivery, StoreError> {
     from_item::<DeliveryItem>(item)?.try_into()
 }
 
-fn expires(delivery: &Delivery) -> Timestamp {
+pub(super) fn expires(delivery: &Delivery) -> Timestamp {
     delivery.id.event.made_at().plus(Event::KEPT)
 }
 
@@ -189,18 +198,19 @@ impl Table {
         deliveries: &[(OrgId, DeliveryId)],
         now: Timestamp,
     ) -> Result<Vec<Result<InHand, StoreError>>, StoreError> {
-        let mut wanted = Vec::with_capacity(deliveries.len() * 4);
+        let mut wanted = Vec::with_capacity(deliveries.len() * 5);
         for (org, id) in deliveries {
             wanted.extend([
                 keys::event(*org, id.event),
                 keys::webhook(*org, id.webhook),
                 keys::delivery(*org, *id),
                 keys::organization(*org),
+                keys::health(*org, id.webhook),
             ]);
         }
         let mut items = self.get_many(&wanted).await?.into_iter();
         let mut next = || items.next().flatten();
-        Ok(deliveries.iter().map(|_| InHand::of([next(), next(), next(), next()], now)).collect())
+        Ok(deliveries.iter().map(|_| InHand::of([next(), next(), next(), next(), next()], now)).collect())
     }
 
     /// P12: a delivery that was tried at least once or skipped, and is still kept.
@@ -286,9 +296,16 @@ impl Table {
         };
         let written = match gone {
             None => attempted()?.tell(told)?.commit().await?,
-            Some(webhook) => attempted()?.mark_webhook_gone(webhook, failed.at)?.tell(told)?.commit().await?,
+            Some(webhook) => {
+                attempted()?
+                    .disable_webhook(webhook, Disabled::Gone { at: failed.at })?
+                    .tell(told)?
+                    .commit()
+                    .await?
+            }
         };
         match written {
+            Ok(()) if gone.is_some() => Ok(Recorded::SwitchedOff),
             Ok(()) => Ok(Recorded::Now),
             // Only the webhook is not as it was read: deleted, switched off or pointed elsewhere since.
             // There is nothing to switch off or to tell then, and the attempt is recorded all the same.

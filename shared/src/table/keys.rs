@@ -28,15 +28,21 @@
 //! | P20 | the newest registration of an address that waits for its link | `email#<sha256>` | `pending` |
 //! | P21 | invitation | `org` | `inv` |
 //! | P22 | request to join | `org` | `join#usr` |
-//! | P23 | attempt that is due later | `due#<minute>#<shard>` | `<ms>#dlv` |
+//! | P23 | attempt, or turn of a backlog or a replay, that is due later | `due#<minute>#<shard>` | `<ms>#dlv`, `<ms>#whk#<turn>`, `<ms>#rpl#<turn>` |
 //! | P24 | how far the sweeper has come | `sweeper` | `due`, `events` |
 //! | P25 | organisation that published in an hour | `active#<hour>#<shard>` | `org` |
+//! | P26 | how a webhook's receiver does | `org#whk` | `health` |
+//! | P27 | parked delivery, in the order of the events | `org#whk#backlog` | `evt` |
+//! | P29 | replay | `org` | `rpl` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 use crate::clock::Timestamp;
-use crate::id::{ApiKeyId, DeliveryId, EventId, InvitationId, LinkId, OrgId, SessionId, UserId, WebhookId};
+use crate::id::{
+    ApiKeyId, DeliveryId, EventId, InvitationId, LinkId, OrgId, ReplayId, SessionId, UserId, WebhookId,
+};
+use crate::lane::Lane;
 
 /// A primary key. Private fields: a key that is not in this file cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -257,6 +263,38 @@ pub fn due(id: DeliveryId, at: Timestamp) -> Key {
         format_args!("due#{:010}#{}", at.seconds() / 60, last % SHARDS),
         format_args!("{:015}#{id}", at.millis()),
     )
+}
+
+/// P23: a turn of a backlog or a replay that is due later.
+pub fn due_turn(lane: Lane, turn: u64, at: Timestamp) -> Key {
+    let last = match lane {
+        Lane::Backlog(id) => id.to_bytes()[15],
+        Lane::Replay(id) => id.to_bytes()[15],
+    };
+    Key::new(
+        format_args!("due#{:010}#{}", at.seconds() / 60, last % SHARDS),
+        format_args!("{:015}#{lane}#{turn}", at.millis()),
+    )
+}
+
+/// P26: how a webhook's receiver does.
+pub fn health(org: OrgId, webhook: WebhookId) -> Key {
+    Key::new(format_args!("{org}#{webhook}"), "health")
+}
+
+/// P27: a delivery that is parked, in the order of the events.
+pub fn parked(org: OrgId, id: DeliveryId) -> Key {
+    Key::new(format_args!("{org}#{}#backlog", id.webhook), id.event)
+}
+
+/// P27: where the backlog of a webhook begins.
+pub fn backlog(org: OrgId, webhook: WebhookId) -> Key {
+    Key::new(format_args!("{org}#{webhook}#backlog"), format_args!("{}_", EventId::PREFIX))
+}
+
+/// P29: a replay.
+pub fn replay(org: OrgId, replay: ReplayId) -> Key {
+    Key::new(org, replay)
 }
 
 /// P23: where the attempts of a minute, counted from 1970, begin in a shard.

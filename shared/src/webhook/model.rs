@@ -146,6 +146,11 @@ pub enum Disabled {
         /// When.
         at: Timestamp,
     },
+    /// The receiver failed for days.
+    Failing {
+        /// When it was switched off.
+        at: Timestamp,
+    },
 }
 
 /// The waits after failed attempts: one attempt more than there are waits.
@@ -259,6 +264,8 @@ pub struct Webhook {
     pub timeout_seconds: u32,
     /// When a delivery that fails is tried again.
     pub retry_schedule: RetrySchedule,
+    /// How many deliveries are sent in a second, at the most; as many as there are if not given.
+    pub max_per_second: Option<u32>,
     /// Whether it receives.
     pub status: Status,
     /// The current secret first; behind it those that still sign.
@@ -276,6 +283,8 @@ impl Webhook {
     pub const TIMEOUT_SECONDS_DEFAULT: u32 = 15;
     /// The most for one attempt: the dispatcher's own time has to hold it.
     pub const TIMEOUT_SECONDS_MAX: u32 = 30;
+    /// The most that can be asked for of what is sent in a second.
+    pub const MAX_PER_SECOND: u32 = 1000;
     /// How many channels a webhook, or an event, can name.
     pub const CHANNELS_MAX: usize = 20;
     /// How many secrets sign at once: a receiver checks each.

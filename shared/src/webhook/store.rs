@@ -12,7 +12,7 @@ use crate::name::{Description, Metadata};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys, number};
 
 /// How many webhooks an organisation can have.
-pub const WEBHOOKS_MAX: usize = 50;
+pub const WEBHOOKS_MAX: usize = 1000;
 
 #[derive(Serialize, Deserialize)]
 struct WebhookItem {
@@ -30,7 +30,11 @@ struct WebhookItem {
     #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     gone_at: Option<Timestamp>,
     #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
+    failing_at: Option<Timestamp>,
+    #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     paused_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_per_second: Option<u32>,
     /// Absent on webhooks that follow the default, also when that changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_schedule: Option<RetrySchedule>,
@@ -54,10 +58,12 @@ impl From<WebhookItem> for Webhook {
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
             retry_schedule: item.retry_schedule.unwrap_or_default(),
-            status: match (item.gone_at, item.paused_at) {
-                (Some(at), _) => Status::Disabled(Disabled::Gone { at }),
-                (None, Some(at)) => Status::Paused { at },
-                (None, None) => Status::Active,
+            max_per_second: item.max_per_second,
+            status: match (item.gone_at, item.failing_at, item.paused_at) {
+                (Some(at), _, _) => Status::Disabled(Disabled::Gone { at }),
+                (None, Some(at), _) => Status::Disabled(Disabled::Failing { at }),
+                (None, None, Some(at)) => Status::Paused { at },
+                (None, None, None) => Status::Active,
             },
             secrets: item.secrets,
             created_at: item.created_at,
@@ -80,9 +86,14 @@ impl From<&Webhook> for WebhookItem {
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             gone_at: match webhook.status {
-                Status::Active | Status::Paused { .. } => None,
                 Status::Disabled(Disabled::Gone { at }) => Some(at),
+                Status::Active | Status::Paused { .. } | Status::Disabled(Disabled::Failing { .. }) => None,
             },
+            failing_at: match webhook.status {
+                Status::Disabled(Disabled::Failing { at }) => Some(at),
+                Status::Active | Status::Paused { .. } | Status::Disabled(Disabled::Gone { .. }) => None,
+            },
+            max_per_second: webhook.max_per_second,
             paused_at: match webhook.status {
                 Status::Paused { at } => Some(at),
                 Status::Active | Status::Disabled(_) => None,
@@ -152,16 +163,20 @@ impl Transaction<'_> {
         self.put_if(&key, &WebhookItem::from(webhook), None, "version = :from", from)
     }
 
-    /// P9: switches a webhook off because its receiver, at `url`, is gone. Refused when the webhook
-    /// was deleted, is off already, or points elsewhere by now.
-    pub fn mark_webhook_gone(self, webhook: &Webhook, at: Timestamp) -> Result<Self, StoreError> {
-        let change = "SET gone_at = :at, updated_at = :at, version = version + :one";
+    /// P9: switches a webhook off because of its receiver at `url`. Refused when the webhook was deleted, is
+    /// off already, or points elsewhere by now.
+    pub fn disable_webhook(self, webhook: &Webhook, why: Disabled) -> Result<Self, StoreError> {
+        let (attribute, at) = match why {
+            Disabled::Gone { at } => ("gone_at", at),
+            Disabled::Failing { at } => ("failing_at", at),
+        };
+        let change = format!("SET {attribute} = :at, updated_at = :at, version = version + :one");
         let values = HashMap::from([
             (":at".to_owned(), number(at.millis())),
             (":one".to_owned(), number(1)),
             (":url".to_owned(), AttributeValue::S(webhook.url.clone())),
         ]);
-        let condition = "attribute_not_exists(gone_at) AND #url = :url";
-        self.update(&keys::webhook(webhook.org, webhook.id), change, condition, &[("#url", "url")], values)
+        let condition = "attribute_not_exists(gone_at) AND attribute_not_exists(failing_at) AND #url = :url";
+        self.update(&keys::webhook(webhook.org, webhook.id), &change, condition, &[("#url", "url")], values)
     }
 }

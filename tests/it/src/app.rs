@@ -104,10 +104,11 @@ impl App {
         let core = core(&services, table_url, clock, (counts, &faults)).await;
         let deliveries = Queue::new(aws::faulty_sqs(&queue.url, faults.clone()), queue.url.clone());
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
-        let dispatcher =
-            dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), egress.clone()).unwrap();
-        let sweeper = Sweeper::new(core.clone(), deliveries.clone());
         let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
+        let dispatcher =
+            dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), mails.clone(), egress.clone())
+                .unwrap();
+        let sweeper = Sweeper::new(core.clone(), deliveries.clone());
         let passwords = Passwords { level, ..Passwords::default() };
         let auth = Auth::new(core.clone(), passwords, mails.clone(), verification).unwrap();
         let mailer = Mailer {

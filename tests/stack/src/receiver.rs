@@ -55,6 +55,7 @@ enum Answer {
 struct Script {
     answers: VecDeque<Answer>,
     otherwise: Option<StatusCode>,
+    refused: Option<fn(&Call) -> bool>,
     calls: Vec<Call>,
     /// How many calls [`Receiver::next_call`] has handed out.
     handed_out: usize,
@@ -128,6 +129,11 @@ impl Receiver {
         self.shared.script().otherwise = StatusCode::from_u16(status).ok();
     }
 
+    /// Calls of which this says so are answered with 500, before anything else.
+    pub fn refuse_when(&self, refused: fn(&Call) -> bool) {
+        self.shared.script().refused = Some(refused);
+    }
+
     fn push(&self, answer: Answer) {
         self.shared.script().answers.push_back(answer);
     }
@@ -179,9 +185,13 @@ async fn receive(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let call = Call { method: parts.method, path: path.to_owned(), headers: parts.headers, body };
     let answer = {
         let mut script = shared.script();
+        let refused = script.refused.is_some_and(|refused| refused(&call));
         script.calls.push(call);
-        let otherwise = script.otherwise.unwrap_or(StatusCode::OK);
-        let answer = script.answers.pop_front();
+        let otherwise = match script.otherwise {
+            _ if refused => StatusCode::INTERNAL_SERVER_ERROR,
+            otherwise => otherwise.unwrap_or(StatusCode::OK),
+        };
+        let answer = if refused { None } else { script.answers.pop_front() };
         answer.unwrap_or_else(|| Answer::With(otherwise, HeaderMap::new(), Bytes::new()))
     };
     shared.received.send_modify(|received| *received += 1);

@@ -35,14 +35,15 @@ pub(crate) async fn handler(
     if webhook.is_none_or(|webhook| webhook.status != Status::Active) {
         return Err(conflict("the webhook does not receive: it is paused, off or deleted"));
     }
-    let pending = || conflict("an attempt is due: it need not be sent again");
+    let pending =
+        || conflict("an attempt is due, or comes when the receiver is back: it need not be sent again");
     let again = before.clone().again(now).map_err(|_| pending())?;
     let entries = [caller.entry(&origin, Action::DeliveryResent, now).on(id)];
     let build = || table.transaction().reopen_delivery(org, &before, &again, now);
     // Refused when somebody else was faster.
     table.commit_audited(org, &entries, build).await?.map_err(|_| pending())?;
     let task = DeliveryTask::new(org, id, again.attempts.saturating_add(1), now);
-    if let Err(error) = queue.send(&[task], now).await {
+    if let Err(error) = queue.send(&[task.into()], now).await {
         // The attempt is on record, too, a quarter of an hour later: the sweeper sends it then.
         tracing::warn!(%error, delivery = %id, "a delivery that is sent again waits for the sweeper");
     }

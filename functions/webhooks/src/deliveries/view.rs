@@ -14,6 +14,8 @@ use shared::webhook::EventType;
 pub(crate) enum DeliveryStatus {
     /// An attempt is due.
     Pending,
+    /// The receiver fails: it waits until the receiver does not.
+    Parked,
     /// The receiver has it.
     Delivered,
     /// No attempt is left.
@@ -79,6 +81,7 @@ impl From<Delivery> for View {
     fn from(delivery: Delivery) -> Self {
         let (status, next_attempt_at) = match delivery.state {
             State::Pending { due } => (DeliveryStatus::Pending, Some(due)),
+            State::Parked => (DeliveryStatus::Parked, None),
             State::Delivered => (DeliveryStatus::Delivered, None),
             State::Exhausted => (DeliveryStatus::Exhausted, None),
             State::Skipped => (DeliveryStatus::Skipped, None),

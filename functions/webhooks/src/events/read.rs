@@ -20,6 +20,7 @@ use crate::Webhooks;
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct DeliveryCounts {
     pending: usize,
+    parked: usize,
     delivered: usize,
     exhausted: usize,
     skipped: usize,
@@ -33,6 +34,7 @@ impl DeliveryCounts {
         for delivery in deliveries {
             match delivery.as_ref().map(|delivery| delivery.state) {
                 None | Some(Stand::Pending { .. }) => counts.pending += 1,
+                Some(Stand::Parked) => counts.parked += 1,
                 Some(Stand::Delivered) => counts.delivered += 1,
                 Some(Stand::Exhausted) => counts.exhausted += 1,
                 Some(Stand::Skipped) => counts.skipped += 1,
@@ -67,7 +69,7 @@ pub(crate) fn operation() -> Operation {
             "data": { "invoice": 7, "amount": "12.50" },
             "created_at": "2026-01-01T00:00:00.000Z",
             "channels": [],
-            "deliveries": { "pending": 0, "delivered": 1, "exhausted": 0, "skipped": 0, "failed_internally": 0 },
+            "deliveries": { "pending": 0, "parked": 0, "delivered": 1, "exhausted": 0, "skipped": 0, "failed_internally": 0 },
         }),
     )
 }

@@ -51,6 +51,9 @@ pub(crate) struct Request {
     /// The waits after failed attempts, in seconds: at most 15, each at most three days, all at most 15 days.
     /// None means one attempt. 5 s to 10 h, eight attempts in all, if not given.
     retry_schedule_seconds: Option<RetrySchedule>,
+    /// How many deliveries are sent in a second, at the most; the rest wait. As many as there are if not given.
+    #[schemars(range(min = 1, max = 1000))]
+    max_per_second: Option<u32>,
     /// A secret of your own; a new one is made if not given.
     secret: Option<SigningSecret>,
 }
@@ -65,6 +68,7 @@ impl FromFieldsWith<Webhooks> for Request {
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
         let retry_schedule_seconds = schedule(fields.patch_list("retry_schedule_seconds"), fields);
         let retry_schedule_seconds = retry_schedule_seconds.apply(None);
+        let max_per_second = fields.optional_integer("max_per_second", 1..=Webhook::MAX_PER_SECOND);
         let secret = fields.optional_text("secret");
         Some(Self {
             url: url?,
@@ -74,6 +78,7 @@ impl FromFieldsWith<Webhooks> for Request {
             metadata,
             timeout_seconds,
             retry_schedule_seconds,
+            max_per_second,
             secret,
         })
     }
@@ -207,6 +212,7 @@ async fn create(
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
         retry_schedule: request.retry_schedule_seconds.unwrap_or_default(),
+        max_per_second: request.max_per_second,
         status: Status::Active,
         secrets: vec![SealedSecret { sealed, valid_until: None }],
         created_at: now,

@@ -1,5 +1,7 @@
 //! `POST /api/webhooks/{id}/pause` stops deliveries, `POST …/resume` lets them go on, also after the receiver
-//! had answered 410. What would have been delivered meanwhile is recorded as `skipped`, and can be sent again.
+//! had answered 410 or failed for days. What would have been delivered meanwhile is recorded as `skipped`, and
+//! can be sent again. Where deliveries are parked, `resume` tries one of them now: whoever has mended their
+//! receiver need not wait for the next trial.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,10 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::clock::Timestamp;
+use shared::health::Breaker;
 use shared::http::{Operation, PathId, etag};
-use shared::id::WebhookId;
+use shared::id::{OrgId, WebhookId};
+use shared::lane::Lane;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
+use shared::queue::TurnTask;
 use shared::webhook::{Status, Webhook};
 
 use super::update::write;
@@ -56,7 +61,29 @@ pub(crate) async fn resume(
         Status::Active => None,
         Status::Paused { .. } | Status::Disabled(_) => Some(Status::Active),
     };
-    switch(state, (&caller, &origin), id, Action::WebhookResumed, active).await
+    let place = (caller.org(), id.0);
+    let answer = switch(state.clone(), (&caller, &origin), id, Action::WebhookResumed, active).await?;
+    try_now(&state.0, place).await?;
+    Ok(answer)
+}
+
+/// Forgets the failures so far, which would switch the webhook off again, and tries what is parked.
+async fn try_now(state: &Webhooks, place: (OrgId, WebhookId)) -> Result<(), Problem> {
+    let (table, now) = (&state.core.table, state.core.clock.now());
+    let health = table.health(place.0, place.1).await?;
+    if health.streak.is_some() {
+        table.note_success(place.0, place.1).await?;
+    }
+    let Breaker::Open { since, probes, .. } = health.breaker else { return Ok(()) };
+    let next = Breaker::Open { since, probes, due: now };
+    if table.end_turn(place, health.turn, next, now, None).await? {
+        let task = TurnTask::new(place.0, Lane::Backlog(place.1), health.turn + 1, now);
+        // Should it be lost, the sweeper sends another within minutes.
+        if let Err(error) = state.queue.send(&[task.into()], now).await {
+            tracing::warn!(%error, webhook = %place.1, "the trial of a receiver waits for the sweeper");
+        }
+    }
+    Ok(())
 }
 
 /// `next` is what the webhook becomes; `None` where it is that already, which is an answer like another.

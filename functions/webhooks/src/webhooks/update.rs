@@ -27,6 +27,7 @@ pub(crate) struct Request {
     metadata: Patch<Metadata>,
     timeout_seconds: Patch<u32>,
     retry_schedule: Patch<RetrySchedule>,
+    max_per_second: Patch<u32>,
 }
 
 /// The request as the document describes it: what is not named stays, null takes away.
@@ -44,6 +45,9 @@ struct Described {
     timeout_seconds: Option<u32>,
     /// Null is the default again.
     retry_schedule_seconds: Option<RetrySchedule>,
+    /// Null is as many as there are.
+    #[schemars(range(min = 1, max = 1000))]
+    max_per_second: Option<u32>,
 }
 
 impl FromFieldsWith<Webhooks> for Request {
@@ -64,6 +68,7 @@ impl FromFieldsWith<Webhooks> for Request {
             metadata: fields.patch("metadata", Metadata::read),
             timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
             retry_schedule: schedule(fields.patch_list("retry_schedule_seconds"), fields),
+            max_per_second: fields.patch_integer("max_per_second", 1..=Webhook::MAX_PER_SECOND),
         })
     }
 }
@@ -79,6 +84,7 @@ impl Request {
             ("metadata", self.metadata != Patch::Keep),
             ("timeout_seconds", self.timeout_seconds != Patch::Keep),
             ("retry_schedule_seconds", self.retry_schedule != Patch::Keep),
+            ("max_per_second", self.max_per_second != Patch::Keep),
         ];
         named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
@@ -93,6 +99,7 @@ impl Request {
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),
             timeout_seconds: seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
             retry_schedule: self.retry_schedule.clone().apply(Some(old.retry_schedule)).unwrap_or_default(),
+            max_per_second: self.max_per_second.clone().apply(old.max_per_second),
             updated_at: now,
             version: old.version + 1,
             ..old

@@ -25,8 +25,10 @@ pub(crate) enum StatusView {
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DisabledReason {
-    // The receiver answered 410. (A doc comment here would make the schema a choice of one.)
+    /// The receiver answered 410.
     Gone,
+    /// The receiver failed for five days.
+    Failing,
 }
 
 /// A webhook.
@@ -45,6 +47,8 @@ pub(crate) struct View {
     timeout_seconds: u32,
     /// The waits after failed attempts.
     retry_schedule_seconds: RetrySchedule,
+    /// How many deliveries are sent in a second, at the most.
+    max_per_second: Option<u32>,
     status: StatusView,
     disabled_reason: Option<DisabledReason>,
     disabled_at: Option<Timestamp>,
@@ -61,6 +65,9 @@ impl From<Webhook> for View {
             Status::Disabled(Disabled::Gone { at }) => {
                 (StatusView::Disabled, Some(DisabledReason::Gone), Some(at), None)
             }
+            Status::Disabled(Disabled::Failing { at }) => {
+                (StatusView::Disabled, Some(DisabledReason::Failing), Some(at), None)
+            }
         };
         Self {
             id: webhook.id,
@@ -71,6 +78,7 @@ impl From<Webhook> for View {
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             retry_schedule_seconds: webhook.retry_schedule,
+            max_per_second: webhook.max_per_second,
             status,
             disabled_reason,
             disabled_at,
@@ -92,6 +100,7 @@ impl View {
             "metadata": {},
             "timeout_seconds": 15,
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18000, 36000, 36000],
+            "max_per_second": null,
             "status": "active",
             "disabled_reason": null,
             "disabled_at": null,

@@ -58,17 +58,26 @@ async fn a_key_publishes_and_what_it_costs_is_one_query_and_one_put() {
 }
 
 #[tokio::test]
-async fn more_webhooks_than_one_batch_holds_all_get_a_task() {
+async fn more_webhooks_than_a_publisher_can_wait_for_are_fanned_out_by_the_dispatcher() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;
     for _ in 0..23 {
         let body = json!({ "url": "http://127.0.0.1:4000/" });
         app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
     }
-    app.queue_is_partly_down_for(2);
     let body = json!({ "type": "a.b", "data": {} });
     let answer = app.post("/api/events", &ada.token, &body).send().await.expect(202);
-    assert_eq!((answer["matched"].as_u64(), app.messages().len()), (Some(23), 23));
+    assert_eq!((answer["matched"].as_u64(), app.messages().len()), (Some(23), 1));
+    // The first time the queue refuses, and the message comes again.
+    let fan_out = app.receive();
+    app.queue_is_down_for(100);
+    assert_eq!(app.dispatch(&fan_out).await, [fan_out[0].id.clone()]);
+    app.queue_is_down_for(0);
+    app.queue_is_partly_down_for(2);
+    assert_eq!(app.dispatch(&fan_out).await, [""; 0]);
+    let webhooks: std::collections::BTreeSet<_> =
+        app.messages().iter().map(|message| message.json()["webhook"].to_string()).collect();
+    assert_eq!((webhooks.len(), app.messages().len()), (23, 23));
 }
 
 #[tokio::test]

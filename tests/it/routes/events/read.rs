@@ -22,7 +22,7 @@ async fn an_event_shows_how_its_deliveries_stand() {
             "data": { "n": 1 },
             "created_at": "2026-01-01T00:00:00.000Z",
             "channels": [],
-            "deliveries": { "pending": pending, "delivered": delivered, "exhausted": 0, "skipped": skipped, "failed_internally": 0 },
+            "deliveries": { "pending": pending, "parked": 0, "delivered": delivered, "exhausted": 0, "skipped": skipped, "failed_internally": 0 },
         })
     };
     assert_eq!(app.get(&path, &ada.token).send().await.expect(200), shown(3, 0, 0));

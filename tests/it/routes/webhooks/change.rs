@@ -35,6 +35,7 @@ async fn a_patch_changes_what_it_names_clears_what_is_null_and_keeps_the_rest() 
             "status": "active",
             "disabled_reason": null,
             "disabled_at": null,
+            "max_per_second": null,
             "paused_at": null,
             "channels": [],
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18_000, 36_000, 36_000],

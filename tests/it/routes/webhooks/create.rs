@@ -2,6 +2,8 @@
 
 use it::App;
 use serde_json::json;
+use shared::id::WebhookId;
+use shared::webhook::Webhook;
 
 #[tokio::test]
 async fn a_new_webhook_shows_its_secret_this_once() {
@@ -30,6 +32,7 @@ async fn a_new_webhook_shows_its_secret_this_once() {
         "status": "active",
         "disabled_reason": null,
         "disabled_at": null,
+            "max_per_second": null,
             "paused_at": null,
             "channels": [],
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
@@ -138,16 +141,21 @@ async fn a_repeated_creation_makes_one_webhook_and_hides_the_secret() {
 }
 
 #[tokio::test]
-async fn an_organisation_has_fifty_webhooks_at_the_most() {
+async fn an_organisation_has_a_thousand_webhooks_at_the_most() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;
     let body = json!({ "url": "http://127.0.0.1:4000/" });
-    for _ in 0..49 {
-        app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
+    let made = app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
+    let (org, first) = (ada.org.parse().unwrap(), made["id"].as_str().unwrap().parse().unwrap());
+    let first = app.core.table.webhook(org, first).await.unwrap().unwrap();
+    let copy = || Webhook { id: WebhookId::new(App::START, &app.core.entropy).unwrap(), ..first.clone() };
+    for _ in 0..998 {
+        let put = app.core.table.transaction().put_webhook(&copy()).unwrap();
+        put.commit().await.unwrap().unwrap();
     }
     let last = app.post("/api/webhooks", &ada.token, &body).header("idempotency-key", "last");
     last.send().await.expect(201);
     assert_eq!(app.post("/api/webhooks", &ada.token, &body).send().await.problem(409), "limit_reached");
     let last = app.post("/api/webhooks", &ada.token, &body).header("idempotency-key", "last");
-    assert_eq!(last.send().await.problem(409), "secret_already_shown", "it made the fiftieth");
+    assert_eq!(last.send().await.problem(409), "secret_already_shown", "it made the thousandth");
 }

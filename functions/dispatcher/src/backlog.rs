@@ -1,0 +1,249 @@
+//! The backlog of a webhook whose receiver fails.
+//!
+//! While its breaker is open, deliveries are parked. One turn after the other tries one of the oldest, and
+//! when that succeeds, takes them in their order: one, then two, then four. Turns are numbered, and whoever
+//! ends one writes the number of the next: a copy of a message does nothing.
+//!
+//! **Nothing stays behind.** Whoever parks looks at the breaker *after* that, and whoever closes it looks at
+//! the backlog *after* that. One of the two sees the other, and the backlog drains.
+
+use shared::clock::Timestamp;
+use shared::delivery::{Delivery, InHand, Outcome};
+use shared::health::{Breaker, Health};
+use shared::id::{DeliveryId, OrgId, WebhookId};
+use shared::lane::Lane;
+use shared::operational::OperationalKind;
+use shared::queue::TurnTask;
+
+use crate::load::{Prepared, open};
+use crate::record::Attempted;
+use crate::{DispatchError, Dispatcher};
+
+type Place = (OrgId, WebhookId);
+
+/// Which turn a message is for, and how often it was handed out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    pub(crate) number: u64,
+    pub(crate) receive_count: u32,
+}
+
+/// What became of one of the backlog.
+enum Tried {
+    /// It was not there to be tried any more.
+    Dropped,
+    /// Its webhook does not receive.
+    Skipped,
+    /// It was tried.
+    Attempted(Attempted),
+    /// It may be tried then, for its pace.
+    Later(Timestamp),
+}
+
+impl Dispatcher {
+    /// What is skipped in one turn.
+    const SKIPPED: u16 = 50;
+
+    /// Parks a delivery.
+    pub(crate) async fn park(&self, place: Place, delivery: &Delivery) -> Result<(), DispatchError> {
+        tracing::info!(delivery = %delivery.id, "delivery parked");
+        self.core.table.park(place.0, delivery).await?;
+        let health = self.core.table.health(place.0, place.1).await?;
+        match health.breaker {
+            Breaker::Closed => self.drain_what_is_left(place).await,
+            Breaker::Open { .. } | Breaker::Draining { .. } => Ok(()),
+        }
+    }
+
+    /// Begins to drain a backlog that was left behind, if there is one.
+    pub(crate) async fn drain_what_is_left(&self, place: Place) -> Result<(), DispatchError> {
+        let health = self.core.table.health(place.0, place.1).await?;
+        let left = self.core.table.oldest_parked(place.0, place.1, 1).await?;
+        if health.breaker == Breaker::Closed && !left.is_empty() {
+            let now = self.core.clock.now();
+            self.go_on(place, health.turn, Breaker::drains(now, now), None).await?;
+        }
+        Ok(())
+    }
+
+    /// One turn.
+    pub(crate) async fn take_turn(
+        &self,
+        place: Place,
+        turn: Turn,
+        deadline: Timestamp,
+    ) -> Result<(), DispatchError> {
+        let (table, now) = (&self.core.table, self.core.clock.now());
+        let health = table.health(place.0, place.1).await?;
+        let due = match health.breaker {
+            Breaker::Closed => return self.drain_what_is_left(place).await,
+            Breaker::Open { due, .. } | Breaker::Draining { due, .. } => due,
+        };
+        if health.turn == turn.number + 1 && turn.receive_count > 1 {
+            // Whoever ended it may have died before the next one was in the queue.
+            let next = TurnTask::new(place.0, Lane::Backlog(place.1), health.turn, due);
+            return Ok(self.queue.send(&[next.into()], now).await?);
+        }
+        if health.turn != turn.number || !table.claim_turn(place, turn.number, now, deadline).await? {
+            return Ok(());
+        }
+        let parked = table.oldest_parked(place.0, place.1, wanted(health.breaker)).await?;
+        if parked.is_empty() {
+            self.go_on(place, health.turn, Breaker::Closed, None).await?;
+            return self.drain_what_is_left(place).await;
+        }
+        match health.breaker {
+            Breaker::Closed => Ok(()),
+            Breaker::Open { since, probes, .. } => {
+                let candidate = parked[usize::from(probes) % parked.len()];
+                self.probe(place, &health, (since, probes), candidate, deadline).await
+            }
+            Breaker::Draining { since, page, .. } => {
+                self.take_page(place, &health, (since, page), &parked, deadline).await
+            }
+        }
+    }
+
+    /// Tries one, and waits or drains.
+    async fn probe(
+        &self,
+        place: Place,
+        health: &Health,
+        (since, probes): (Timestamp, u16),
+        candidate: DeliveryId,
+        deadline: Timestamp,
+    ) -> Result<(), DispatchError> {
+        let (table, now) = (&self.core.table, self.core.clock.now());
+        let in_hand = self.one(place, candidate, now).await?;
+        let webhook = in_hand.webhook.clone();
+        let tried = self.try_parked(place, in_hand, (candidate, true), deadline).await?;
+        let now = self.core.clock.now();
+        let open = |probes, due| Breaker::Open { since, probes, due };
+        let (next, told) = match (tried, webhook) {
+            (Tried::Attempted(Attempted::Now { outcome: Outcome::Delivered { .. }, .. }), Some(webhook)) => {
+                let data = serde_json::json!({ "webhook_id": webhook.id, "failing_since": since });
+                let kind = OperationalKind::WebhookRecovered;
+                let told = self.operational.prepare(place.0, kind, Some(webhook.id), data).await?;
+                tracing::info!(webhook = %webhook.id, "its receiver is back: what is parked goes out");
+                (Breaker::drains(since, now), told)
+            }
+            (Tried::Attempted(Attempted::Now { outcome, .. }), Some(webhook)) => {
+                let wait = self.probe_wait(&webhook, probes.saturating_add(1), Some(outcome))?;
+                (open(probes.saturating_add(1), now.plus(wait)), None)
+            }
+            (Tried::Skipped, _) => {
+                let off = table.oldest_parked(place.0, place.1, Self::SKIPPED).await?;
+                self.skip_parked(place, &off).await?;
+                (open(probes, now), None)
+            }
+            (Tried::Later(at), _) => (open(probes, at), None),
+            (Tried::Dropped | Tried::Attempted(_), _) => (open(probes, now), None),
+        };
+        if self.go_on(place, health.turn, next, told.as_ref()).await? {
+            self.operational.dispatch(told).await;
+        }
+        Ok(())
+    }
+
+    /// Sends some, one after the other.
+    async fn take_page(
+        &self,
+        place: Place,
+        health: &Health,
+        (since, page): (Timestamp, u16),
+        parked: &[DeliveryId],
+        deadline: Timestamp,
+    ) -> Result<(), DispatchError> {
+        let mut next = None;
+        for id in parked {
+            let now = self.core.clock.now();
+            let in_hand = self.one(place, *id, now).await?;
+            let timeout = in_hand.webhook.as_ref().map_or(0, |webhook| webhook.timeout_seconds);
+            let needed = std::time::Duration::from_secs(timeout.into()) + 2 * Self::OVERHEAD;
+            if deadline.since(now) < needed {
+                next = Some(Breaker::Draining { since, page, due: now });
+                break;
+            }
+            match self.try_parked(place, in_hand, (*id, false), deadline).await? {
+                // Another turn has begun.
+                Tried::Attempted(Attempted::Now { opened: true, .. }) => return Ok(()),
+                Tried::Skipped => {
+                    self.skip_parked(place, parked).await?;
+                    next = Some(Breaker::Draining { since, page: Self::SKIPPED, due: now });
+                    break;
+                }
+                Tried::Later(at) => {
+                    next = Some(Breaker::Draining { since, page, due: at });
+                    break;
+                }
+                Tried::Dropped | Tried::Attempted(_) => {}
+            }
+        }
+        let next = next.unwrap_or_else(|| Breaker::ramped(since, page, self.core.clock.now()));
+        self.go_on(place, health.turn, next, None).await.map(drop)
+    }
+
+    async fn one(&self, place: Place, id: DeliveryId, now: Timestamp) -> Result<InHand, DispatchError> {
+        let mut read = self.core.table.in_hand(&[(place.0, id)], now).await?;
+        let lost = || shared::table::StoreError::Corrupt("nothing was read".to_owned());
+        Ok(read.pop().ok_or_else(lost)??)
+    }
+
+    /// Tries one of the backlog, as a trial or in the order of things. What was tried and has not failed in a
+    /// trial is out of the backlog then.
+    async fn try_parked(
+        &self,
+        place: Place,
+        in_hand: InHand,
+        (id, probe): (DeliveryId, bool),
+        deadline: Timestamp,
+    ) -> Result<Tried, DispatchError> {
+        let (table, now) = (&self.core.table, self.core.clock.now());
+        let InHand { event, webhook, delivery, organization, health } = in_hand;
+        let Some(event) = event else {
+            table.unpark(place.0, id).await?;
+            return Ok(Tried::Dropped);
+        };
+        let delivery = delivery.unwrap_or_else(|| Delivery::untried(id, event.kind.clone()));
+        let Ok(delivery) = delivery.unparked(now) else {
+            table.unpark(place.0, id).await?;
+            return Ok(Tried::Dropped);
+        };
+        let Ok(webhook) = open(webhook, organization) else { return Ok(Tried::Skipped) };
+        let attempt = delivery.attempts.saturating_add(1);
+        let prepared = Prepared { org: place.0, event, webhook, delivery, attempt, health, probe };
+        if let Some(slot) = self.slot(&prepared, now).await? {
+            return Ok(Tried::Later(slot));
+        }
+        let attempted = self.attempt(prepared, deadline).await?;
+        let stays = probe
+            && matches!(attempted, Attempted::Now { outcome, .. } if !matches!(outcome, Outcome::Delivered { .. }));
+        if !stays {
+            table.unpark(place.0, id).await?;
+        }
+        Ok(Tried::Attempted(attempted))
+    }
+
+    /// The webhook does not receive any more: what is parked is skipped, and kept.
+    async fn skip_parked(&self, place: Place, parked: &[DeliveryId]) -> Result<(), DispatchError> {
+        let table = &self.core.table;
+        for id in parked {
+            let InHand { event, delivery, .. } = self.one(place, *id, self.core.clock.now()).await?;
+            let untried = event.map(|event| Delivery::untried(*id, event.kind));
+            if let Some(Ok(skipped)) = delivery.or(untried).map(Delivery::skipped) {
+                table.record_untried(place.0, &skipped).await?;
+            }
+            table.unpark(place.0, *id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How many of the backlog a turn looks at.
+fn wanted(breaker: Breaker) -> u16 {
+    match breaker {
+        Breaker::Closed => 0,
+        Breaker::Open { .. } => Breaker::CANDIDATES,
+        Breaker::Draining { page, .. } => page,
+    }
+}
