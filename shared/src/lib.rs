@@ -33,6 +33,7 @@ pub mod webhook;
 pub mod event;
 pub mod health;
 pub mod delivery;
+pub mod replay;
 pub mod queue;
 pub mod operational;
 pub mod mail;

@@ -12,6 +12,7 @@ pub mod egress;
 mod fan_out;
 mod load;
 mod record;
+mod replay;
 pub mod schedule;
 pub mod send;
 mod sign;
@@ -33,7 +34,7 @@ use shared::id::OrgId;
 use shared::lane::Lane;
 use shared::mail::MailQueue;
 use shared::operational::Operational;
-use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError};
+use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError, TurnTask};
 use shared::secret::{KeyRing, UnsealError};
 use shared::table::StoreError;
 
@@ -160,13 +161,17 @@ impl Dispatcher {
         let work = async move {
             match task {
                 Task::FanOut(task) => self.fan_out(&task, deadline).await,
-                Task::Turn(task) => match task.lane {
-                    Lane::Backlog(webhook) => {
-                        let turn = Turn { number: task.turn, receive_count };
-                        self.take_turn((task.organization, webhook), turn, deadline).await
+                Task::Turn(TurnTask { organization, lane, turn, .. }) => {
+                    let turn = Turn { number: turn, receive_count };
+                    match lane {
+                        Lane::Backlog(webhook) => {
+                            self.take_turn((organization, webhook), turn, deadline).await
+                        }
+                        Lane::Replay(replay) => {
+                            self.take_replay_turn(organization, replay, turn, deadline).await
+                        }
                     }
-                    Lane::Replay(_) => Ok(()),
-                },
+                }
                 Task::Delivery(_) => Ok(()),
             }
         };

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod events;
+mod replays;
 mod webhooks;
 
 use axum::Router;
@@ -38,7 +39,7 @@ impl FromRef<Webhooks> for Core {
 
 /// The table of contents of this function. `template.yaml` has to name the same rows.
 pub fn routes() -> Vec<Route<Webhooks>> {
-    of_webhooks().into_iter().chain(of_events_and_deliveries()).collect()
+    of_webhooks().into_iter().chain(of_events_and_deliveries()).chain(of_replays()).collect()
 }
 
 fn of_webhooks() -> Vec<Route<Webhooks>> {
@@ -155,6 +156,33 @@ fn of_events_and_deliveries() -> Vec<Route<Webhooks>> {
             writes,
             post(deliveries::resend::handler),
             deliveries::resend::operation,
+        ),
+    ]
+}
+
+fn of_replays() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    vec![
+        Route::new(
+            Method::POST,
+            "/api/webhooks/{id}/replay",
+            writes,
+            post(replays::start::handler),
+            replays::start::operation,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/replays/{id}",
+            reads,
+            get(replays::read::handler),
+            replays::read::operation,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/replays/{id}/cancel",
+            writes,
+            post(replays::cancel::handler),
+            replays::cancel::operation,
         ),
     ]
 }

@@ -119,6 +119,10 @@ actions! {
     WebhookResumed = "webhook.resumed";
     /// A delivery that had ended was sent again.
     DeliveryResent = "delivery.resent";
+    /// Events of a webhook are sent again.
+    ReplayStarted = "replay.started";
+    /// A replay was cancelled.
+    ReplayCancelled = "replay.cancelled";
 }
 
 /// Whether it was done.

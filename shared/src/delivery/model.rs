@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, ReplayId};
 use crate::webhook::EventType;
 
 use super::outcome::Outcome;
@@ -81,6 +81,8 @@ pub struct Delivery {
     pub attempts: u16,
     /// The last of them.
     pub last_attempt: Option<Attempt>,
+    /// The replay that sent it last.
+    pub replay: Option<ReplayId>,
 }
 
 /// What was to be recorded comes too late: the delivery has gone on or ended.
@@ -92,7 +94,7 @@ impl Delivery {
     /// A delivery that has not been tried.
     pub fn untried(id: DeliveryId, event_type: EventType) -> Self {
         let state = State::Pending { due: id.event.made_at() };
-        Self { id, event_type, state, attempts: 0, last_attempt: None }
+        Self { id, event_type, state, attempts: 0, last_attempt: None, replay: None }
     }
 
     /// Whether attempt `number` is the one that is due.
@@ -162,6 +164,12 @@ impl Delivery {
                 Ok(Self { state: State::Pending { due: now }, ..self })
             }
         }
+    }
+
+    /// The delivery that a replay sends at `due`: one that has ended or, where it is not `there` yet, a new one.
+    pub fn replayed(self, replay: ReplayId, due: Timestamp, there: bool) -> Result<Self, AlreadyDecided> {
+        let again = if there { self.again(due)? } else { Self { state: State::Pending { due }, ..self } };
+        Ok(Self { replay: Some(replay), ..again })
     }
 
     /// The delivery after we failed on attempt `number` until nobody tried any more.

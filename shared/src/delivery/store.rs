@@ -9,11 +9,11 @@ use super::due::waits_in_the_table;
 use super::model::{Attempt, Delivery, QUEUED_WITHIN, State};
 use super::outcome::{Outcome, Unreachable};
 use crate::clock::{Timestamp, millis};
-use crate::event::{Event, event_of};
+use crate::event::{Event, event_of, last_of};
 use crate::health::{Health, health_of};
-use crate::id::{DeliveryId, EventId, OrgId, WebhookId};
+use crate::id::{DeliveryId, EventId, OrgId, ReplayId, WebhookId};
 use crate::organization::{Organization, organization_of};
-use crate::table::{Cancelled, Item, StoreError, Table, Transaction, from_item, keys, number};
+use crate::table::{Cancelled, Item, StoreError, Table, Transaction, from_item, keys, number, readable};
 use crate::webhook::{Disabled, EventType, Webhook, webhook_of};
 
 /// What a delivery needs, read together.
@@ -135,6 +135,8 @@ struct DeliveryItem {
     attempts: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_attempt: Option<AttemptItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay: Option<ReplayId>,
 }
 
 impl DeliveryItem {
@@ -156,6 +158,7 @@ impl DeliveryItem {
             due,
             attempts: delivery.attempts,
             last_attempt: delivery.last_attempt.as_ref().map(Into::into),
+            replay: delivery.replay,
         }
     }
 }
@@ -178,6 +181,7 @@ impl TryFrom<DeliveryItem> for Delivery {
             },
             attempts: item.attempts,
             last_attempt: item.last_attempt.map(TryInto::try_into).transpose()?,
+            replay: item.replay,
         })
     }
 }
@@ -232,10 +236,33 @@ impl Table {
         event: EventId,
         webhooks: &[WebhookId],
     ) -> Result<Vec<Option<Delivery>>, StoreError> {
-        let wanted: Vec<_> = webhooks
-            .iter()
-            .map(|webhook| keys::delivery(org, DeliveryId { event, webhook: *webhook }))
-            .collect();
+        let ids: Vec<_> = webhooks.iter().map(|webhook| DeliveryId { event, webhook: *webhook }).collect();
+        self.deliveries_by_id(org, &ids).await
+    }
+
+    /// P12 and P9: every delivery of an event: to the webhooks that it matched, tried or not, and to those that
+    /// got it by a replay.
+    pub async fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
+        let mut webhooks = event.matched.clone();
+        let there = self.all_webhooks(event.org).await?;
+        webhooks.extend(there.into_iter().map(|webhook| webhook.id).filter(|id| !event.matched.contains(id)));
+        let found = self.deliveries_of_event(event.org, event.id, &webhooks).await?;
+        let deliveries =
+            found.into_iter().zip(webhooks).enumerate().filter_map(|(place, (found, webhook))| {
+                let id = DeliveryId { event: event.id, webhook };
+                let untried = || Delivery::untried(id, event.kind.clone());
+                found.or_else(|| (place < event.matched.len()).then(untried))
+            });
+        Ok(deliveries.collect())
+    }
+
+    /// P12: several deliveries, where there is one.
+    pub async fn deliveries_by_id(
+        &self,
+        org: OrgId,
+        ids: &[DeliveryId],
+    ) -> Result<Vec<Option<Delivery>>, StoreError> {
+        let wanted: Vec<_> = ids.iter().map(|id| keys::delivery(org, *id)).collect();
         self.get_many(&wanted).await?.into_iter().map(|item| item.map(delivery_of).transpose()).collect()
     }
 
@@ -254,6 +281,23 @@ impl Table {
             self.page(&keys::deliveries(org, webhook), after.as_ref(), limit).await?;
         let deliveries = items.into_iter().map(Delivery::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(deliveries.into_iter().filter(|delivery| now < expires(delivery)).collect())
+    }
+
+    /// P12: some of a webhook's deliveries, the oldest events first, after `after`, and after which event the
+    /// next are, if there may be more.
+    pub async fn deliveries_from(
+        &self,
+        org: OrgId,
+        webhook: WebhookId,
+        after: EventId,
+        limit: u16,
+        now: Timestamp,
+    ) -> Result<(Vec<Delivery>, Option<EventId>), StoreError> {
+        let after = keys::delivery(org, DeliveryId { event: after, webhook });
+        let items = self.oldest(&keys::deliveries(org, webhook), Some(&after), limit).await?;
+        let next = last_of(&items).filter(|_| items.len() >= usize::from(limit));
+        let deliveries = readable::<DeliveryItem>(items).filter_map(|item| Delivery::try_from(item).ok());
+        Ok((deliveries.filter(|delivery| now < expires(delivery)).collect(), next))
     }
 
     /// P13: the failed attempts of a delivery, the first first. The schedule bounds them.
@@ -328,7 +372,18 @@ impl Table {
     }
 }
 
+/// How much later than its message a delivery that was reopened is in the table as well.
+const LATER: Duration = Duration::from_mins(1);
+
 impl Transaction<'_> {
+    /// P12 and P23: a delivery that there was not, of an event from before its webhook (2 writes). Its attempt
+    /// is put into the table as well: see [`Self::reopen_delivery`].
+    pub fn open_delivery(self, org: OrgId, new: &Delivery, now: Timestamp) -> Result<Self, StoreError> {
+        let (key, item) = (keys::delivery(org, new.id), DeliveryItem::new(org, new));
+        let at = now.plus(QUEUED_WITHIN + LATER);
+        self.put_new(&key, &item, Some(expires(new)))?.put_due(org, new.id, 1, at)
+    }
+
     /// P12, P13 and P23: a delivery that has ended goes on (2 writes, or 3). Refused when it is not as it
     /// was read. Its attempt is put into the table as well, for later than the queue can wait: should the
     /// task that is sent for it be lost, the sweeper sends another.
@@ -339,7 +394,6 @@ impl Transaction<'_> {
         again: &Delivery,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        const LATER: Duration = Duration::from_mins(1);
         let unchanged = HashMap::from([(":before".to_owned(), number(before.attempts))]);
         // What is pending has a time.
         let condition = "attempts = :before AND attribute_not_exists(due)";

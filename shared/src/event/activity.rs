@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::model::Event;
 use super::store::EventItem;
@@ -47,6 +48,11 @@ impl Activity {
 #[derive(Serialize, Deserialize)]
 struct ActiveItem {
     org: OrgId,
+}
+
+/// The event of the last of some items.
+pub(crate) fn last_of(items: &[Value]) -> Option<EventId> {
+    items.last()?["sk"].as_str()?.parse().ok()
 }
 
 impl Table {
@@ -98,6 +104,40 @@ impl Table {
                 return Ok(events);
             }
             (day, after) = (day.minus(DAY), None);
+        }
+    }
+
+    /// P10: some of the events that are kept, the oldest first, after `after` and before `until`, and after
+    /// which event the next are, if there may be more. The days are walked on: one without events costs a read.
+    /// One that cannot be read holds up no other.
+    pub async fn events_from(
+        &self,
+        org: OrgId,
+        after: EventId,
+        until: Timestamp,
+        limit: u16,
+        now: Timestamp,
+    ) -> Result<(Vec<Event>, Option<EventId>), StoreError> {
+        const DAY: i64 = 24 * 3600;
+        let last_day = until.min(now);
+        let (mut day, mut from) = (after.made_at().max(now.minus(Event::KEPT)), keys::event(org, after));
+        loop {
+            let items = self.oldest(&keys::events_of_day(org, day), Some(&from), limit).await?;
+            let next_day = Timestamp::from_seconds((day.seconds() / DAY + 1) * DAY);
+            let next = match last_of(&items).filter(|_| items.len() >= usize::from(limit)) {
+                Some(last) => Some(last),
+                None if next_day > last_day => None,
+                // An empty day is gone past here; what is behind one that is not, the next call looks at.
+                None if items.is_empty() => {
+                    (day, from) = (next_day, keys::events_from(org, next_day));
+                    continue;
+                }
+                None => Some(EventId::earliest(next_day)),
+            };
+            let events = readable::<EventItem>(items).map(Event::from);
+            let within = events.filter(|event| event.created_at() < until && now < event.expires_at());
+            let next = next.filter(|next| next.made_at() < until);
+            return Ok((within.collect(), next));
         }
     }
 

@@ -32,6 +32,8 @@ impl Window {
     pub const MAILS_TO_ACCOUNT: Self = Self { name: "mails-to-account", limit: 1, seconds: 60 };
     /// Test events to one webhook.
     pub const WEBHOOK_TESTS: Self = Self { name: "webhook-tests", limit: 10, seconds: 60 };
+    /// Replays that an organisation starts.
+    pub const REPLAYS: Self = Self { name: "replays", limit: 30, seconds: 3600 };
     /// Tokens that somebody at one address takes away.
     pub const REVOCATIONS: Self = Self { name: "revocations", limit: 60, seconds: 60 };
     /// Reports of leaked keys from one address.

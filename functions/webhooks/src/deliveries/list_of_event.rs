@@ -1,11 +1,12 @@
-//! `GET /api/events/{id}/deliveries` lists an event's deliveries, one for each webhook that it matched.
+//! `GET /api/events/{id}/deliveries` lists an event's deliveries: one for each webhook that it matched, and for
+//! each that got it by a replay.
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::json;
 use shared::delivery::Delivery;
 use shared::http::{Cursors, Operation, Page, PageQuery, PathId};
-use shared::id::{DeliveryId, EventId, WebhookId};
+use shared::id::{EventId, WebhookId};
 use shared::principal::Principal;
 use shared::problem::Problem;
 
@@ -32,19 +33,10 @@ pub(crate) async fn handler(
     let cursors = Cursors::of(&ring, format_args!("{org} {id} deliveries"));
     let after: Option<WebhookId> = cursors.open(query.cursor.as_deref())?;
 
-    let mut webhooks = event.matched;
-    webhooks.sort_unstable_by(|a, b| b.cmp(a));
-    webhooks.retain(|webhook| after.is_none_or(|after| *webhook < after));
-    webhooks.truncate(usize::from(query.limit) + 1);
-    let found = core.table.deliveries_of_event(org, id, &webhooks).await?;
-    let deliveries = found.into_iter().zip(webhooks).map(|(delivery, webhook)| {
-        delivery.unwrap_or_else(|| Delivery::untried(DeliveryId { event: id, webhook }, event.kind.clone()))
-    });
-    Ok(Json(Page::cut(
-        deliveries.collect(),
-        query.limit,
-        &cursors,
-        |delivery| delivery.id.webhook,
-        View::from,
-    )))
+    let all = core.table.deliveries_of(&event).await?;
+    let behind = |delivery: &Delivery| after.is_none_or(|after| delivery.id.webhook < after);
+    let mut deliveries: Vec<_> = all.into_iter().filter(behind).collect();
+    deliveries.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id.webhook));
+    deliveries.truncate(usize::from(query.limit) + 1);
+    Ok(Json(Page::cut(deliveries, query.limit, &cursors, |delivery| delivery.id.webhook, View::from)))
 }

@@ -28,17 +28,16 @@ pub(crate) struct DeliveryCounts {
 }
 
 impl DeliveryCounts {
-    /// A delivery of which there is no record has not been tried yet.
-    fn of(deliveries: &[Option<Delivery>]) -> Self {
+    fn of(deliveries: &[Delivery]) -> Self {
         let mut counts = Self::default();
         for delivery in deliveries {
-            match delivery.as_ref().map(|delivery| delivery.state) {
-                None | Some(Stand::Pending { .. }) => counts.pending += 1,
-                Some(Stand::Parked) => counts.parked += 1,
-                Some(Stand::Delivered) => counts.delivered += 1,
-                Some(Stand::Exhausted) => counts.exhausted += 1,
-                Some(Stand::Skipped) => counts.skipped += 1,
-                Some(Stand::FailedInternally) => counts.failed_internally += 1,
+            match delivery.state {
+                Stand::Pending { .. } => counts.pending += 1,
+                Stand::Parked => counts.parked += 1,
+                Stand::Delivered => counts.delivered += 1,
+                Stand::Exhausted => counts.exhausted += 1,
+                Stand::Skipped => counts.skipped += 1,
+                Stand::FailedInternally => counts.failed_internally += 1,
             }
         }
         counts
@@ -81,7 +80,7 @@ pub(crate) async fn handler(
 ) -> Result<Json<View>, Problem> {
     let org = caller.org();
     let event = core.table.event(org, id, core.clock.now()).await?.ok_or_else(Problem::not_found)?;
-    let deliveries = core.table.deliveries_of_event(org, id, &event.matched).await?;
+    let deliveries = core.table.deliveries_of(&event).await?;
     let data = event.data().map_err(|error| Problem::internal(&error))?;
     Ok(Json(View {
         id,

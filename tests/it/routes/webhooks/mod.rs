@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod list;
 mod retries;
+mod replay;
 mod rotate_secret;
 mod switch;
 mod test;
