@@ -44,6 +44,54 @@ const REFUSALS: usize = 3;
 /// What the queue's redrive policy says.
 const RECEIVES_MAX: u32 = 5;
 
+/// A receiver that is away for a while, so that its deliveries are parked and drain; the other one was paused,
+/// and gets what it missed by a replay. Calls fail as in [`run`], also while the backlog drains and the replay
+/// runs.
+pub async fn run_outage(seed: u64, per_mille: u64) -> Tally {
+    const EVENTS: usize = 9;
+    let (app, ada, paused, first) = App::with_webhook().await;
+    let away = app.receiver().await;
+    let second = app.webhook(&ada, &away).await;
+    let key = app.api_key(&ada, &["events:write"]).await;
+    let switch = |verb| app.post(&format!("/api/webhooks/{}/{verb}", first.id), &ada.token, &json!({}));
+    switch("pause").send().await.expect(200);
+    away.otherwise(500);
+    app.sweep().await;
+    app.faults.begin(seed, per_mille);
+    let mut events = Vec::new();
+    for n in 0..EVENTS {
+        app.advance(1);
+        events.push(publish(&app, &key, n).await);
+        step(&app).await;
+    }
+    let faults = app.faults.end();
+    for _ in 0..4 {
+        step(&app).await;
+        app.advance(301);
+    }
+    let ada = app.sign_in(&ada, "ada@example.com").await;
+    let switch =
+        |verb, body: Value| app.post(&format!("/api/webhooks/{}/{verb}", first.id), &ada.token, &body);
+    switch("resume", json!({})).send().await.expect(200);
+    switch("replay", json!({ "what": "missing" })).send().await.expect(202);
+    let failed = away.calls().len();
+    away.otherwise(200);
+    app.faults.begin(seed.wrapping_add(1_000_000), per_mille);
+    for _ in 0..40 {
+        step(&app).await;
+        app.advance(61);
+    }
+    let faults = faults + app.faults.end();
+    for _ in 0..16 {
+        step(&app).await;
+        app.advance(901);
+    }
+    let ada = app.sign_in(&ada, "ada@example.com").await;
+    let tally = Tally { faults, ..Tally::default() };
+    let of = |webhook, receiver, refusals| count(&app, &ada, &events, (webhook, receiver), refusals);
+    tally.and(of(&first, &paused, 0).await).and(of(&second, &away, failed).await)
+}
+
 /// Events are published, delivered, retried, swept and buried while calls to table and queue fail by `seed`:
 /// so many of a thousand. Then the faults end and the system runs on for hours. Two webhooks subscribe, one
 /// of which fails a few times.

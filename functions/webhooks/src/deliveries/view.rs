@@ -1,7 +1,7 @@
 //! A delivery as callers see it.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::delivery::{Attempt, Delivery, Outcome, State};
@@ -9,7 +9,7 @@ use shared::id::{DeliveryId, EventId, WebhookId};
 use shared::webhook::EventType;
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryStatus {
     /// An attempt is due.
@@ -24,6 +24,19 @@ pub(crate) enum DeliveryStatus {
     Skipped,
     /// We failed on it, again and again.
     FailedInternally,
+}
+
+impl From<State> for DeliveryStatus {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending { .. } => Self::Pending,
+            State::Parked => Self::Parked,
+            State::Delivered => Self::Delivered,
+            State::Exhausted => Self::Exhausted,
+            State::Skipped => Self::Skipped,
+            State::FailedInternally => Self::FailedInternally,
+        }
+    }
 }
 
 /// One HTTP call.
@@ -79,20 +92,20 @@ pub(crate) struct View {
 
 impl From<Delivery> for View {
     fn from(delivery: Delivery) -> Self {
-        let (status, next_attempt_at) = match delivery.state {
-            State::Pending { due } => (DeliveryStatus::Pending, Some(due)),
-            State::Parked => (DeliveryStatus::Parked, None),
-            State::Delivered => (DeliveryStatus::Delivered, None),
-            State::Exhausted => (DeliveryStatus::Exhausted, None),
-            State::Skipped => (DeliveryStatus::Skipped, None),
-            State::FailedInternally => (DeliveryStatus::FailedInternally, None),
+        let next_attempt_at = match delivery.state {
+            State::Pending { due } => Some(due),
+            State::Parked
+            | State::Delivered
+            | State::Exhausted
+            | State::Skipped
+            | State::FailedInternally => None,
         };
         Self {
             id: delivery.id,
             event_id: delivery.id.event,
             event_type: delivery.event_type,
             webhook_id: delivery.id.webhook,
-            status,
+            status: delivery.state.into(),
             attempts: delivery.attempts,
             next_attempt_at,
             last_attempt: delivery.last_attempt.map(Into::into),
