@@ -1,12 +1,12 @@
 //! Whether anything accepted is lost while calls to the table and the queue fail: runs by seeds, each of which
 //! can be repeated. The promise: nothing is.
 
-use it::lossless::{Tally, run};
+use it::lossless::{Tally, run, run_outage};
 use tokio::task::JoinSet;
 
 /// How many seeds, and how many of a thousand calls fail in each.
 const SEEDS: u64 = 50;
-const PER_MILLE: [u64; 3] = [20, 100, 300];
+const PER_MILLE: [u64; 3] = [20, 100, 200];
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn run_all() -> bool {
@@ -23,7 +23,9 @@ pub(crate) async fn run_all() -> bool {
             while running.len() < AT_ONCE
                 && let Some(seed) = seeds.next()
             {
-                running.spawn(async move { (seed, run(seed, per_mille).await) });
+                running.spawn(async move {
+                    (seed, run(seed, per_mille).await.and(run_outage(seed, per_mille).await))
+                });
             }
             let Some(done) = running.join_next().await else { break };
             let (seed, tally) = done.unwrap();

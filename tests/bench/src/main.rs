@@ -4,17 +4,31 @@
 //! hold: times by themselves belong to the machine.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up ends by panicking")]
 
+mod burst;
 mod figures;
 mod keys_at_rest;
 mod login_timing;
 mod lossless;
+mod neighbour;
+mod outage;
+mod product;
 mod revocation;
+mod sink;
 mod verify;
 
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 5] = ["login-timing", "revocation", "verify", "keys-at-rest", "lossless"];
+const NAMES: [&str; 8] = [
+    "login-timing",
+    "revocation",
+    "verify",
+    "keys-at-rest",
+    "lossless",
+    "outage",
+    "burst",
+    "noisy-neighbour",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,6 +43,9 @@ async fn main() -> ExitCode {
         let held = match name {
             "login-timing" => login_timing::run().await,
             "lossless" => lossless::run_all().await,
+            "outage" => outage::run().await,
+            "burst" => burst::run().await,
+            "noisy-neighbour" => neighbour::run().await,
             "verify" => verify::run().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
