@@ -1,9 +1,11 @@
 //! Webhooks: an endpoint, what it subscribes to, and the secrets that its deliveries are signed with.
 
+mod condition;
 mod model;
 mod secret;
 mod store;
 
+pub use condition::{Condition, EventData, Operator, Path};
 pub use model::{
     Channel, Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::{Condition, EventData};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -251,6 +252,8 @@ pub struct Webhook {
     pub event_types: Vec<EventPattern>,
     /// The channels that it is for; empty means all, and what is in none.
     pub channels: Vec<Channel>,
+    /// What has to hold of an event's data, all of it; empty means nothing.
+    pub filter: Vec<Condition>,
     /// What it is for.
     pub description: Option<Description>,
     /// Its owner's notes.
@@ -286,15 +289,15 @@ impl Webhook {
         self.event_types.is_empty() || self.event_types.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// Whether an event of `kind` in `channels` is for it.
-    pub fn receives(&self, kind: &EventType, channels: &[Channel]) -> bool {
+    /// Whether an event of `kind` in `channels` about `data` is for it.
+    pub fn receives(&self, kind: &EventType, channels: &[Channel], data: &EventData<'_>) -> bool {
         let in_channel = self.channels.is_empty() || self.channels.iter().any(|own| channels.contains(own));
-        in_channel && self.subscribes_to(kind)
+        in_channel && self.subscribes_to(kind) && data.fulfils(&self.filter)
     }
 
-    /// Whether it names events of `kind`, and does not only take everything.
-    pub fn names(&self, kind: &EventType) -> bool {
-        !self.event_types.is_empty() && self.receives(kind, &[])
+    /// Whether it names events of `kind`, and does not only take everything, and wants one about `data`.
+    pub fn names(&self, kind: &EventType, data: &EventData<'_>) -> bool {
+        !self.event_types.is_empty() && self.receives(kind, &[], data)
     }
 
     /// The secrets that sign at `now`, the current one first.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::condition::{self, Condition};
 use super::model::{Channel, Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
@@ -22,6 +23,8 @@ struct WebhookItem {
     event_types: Vec<EventPattern>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     channels: Vec<Channel>,
+    #[serde(with = "condition::text", default, skip_serializing_if = "Vec::is_empty")]
+    filter: Vec<Condition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
     #[serde(default)]
@@ -50,6 +53,7 @@ impl From<WebhookItem> for Webhook {
             url: item.url,
             event_types: item.event_types,
             channels: item.channels,
+            filter: item.filter,
             description: item.description,
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
@@ -76,6 +80,7 @@ impl From<&Webhook> for WebhookItem {
             url: webhook.url,
             event_types: webhook.event_types,
             channels: webhook.channels,
+            filter: webhook.filter,
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,

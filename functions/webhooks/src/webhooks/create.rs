@@ -19,7 +19,8 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{
-    Channel, EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook,
+    Channel, Condition, EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX,
+    Webhook,
 };
 
 use super::view::View;
@@ -41,6 +42,9 @@ pub(crate) struct Request {
     /// The channels that it is for; empty means all, and what is in none.
     #[schemars(default, length(max = 20))]
     channels: Vec<Channel>,
+    /// What has to hold of an event's `data`, all of it; empty means nothing.
+    #[schemars(default, length(max = 10))]
+    filter: Vec<Condition>,
     /// What it is for.
     description: Option<Description>,
     /// Notes of your own.
@@ -60,6 +64,7 @@ impl FromFieldsWith<Webhooks> for Request {
         let url = fields.text("url").and_then(|url| check_url(fields, url, state));
         let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
         let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
+        let filter = fields.objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read);
         let description = fields.optional_text("description");
         let metadata = fields.optional("metadata", Metadata::read);
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
@@ -70,6 +75,7 @@ impl FromFieldsWith<Webhooks> for Request {
             url: url?,
             event_types,
             channels,
+            filter,
             description,
             metadata,
             timeout_seconds,
@@ -203,6 +209,7 @@ async fn create(
         url: request.url,
         event_types: request.event_types,
         channels: request.channels,
+        filter: request.filter,
         description: request.description,
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),

@@ -13,7 +13,7 @@ use shared::name::{Description, Metadata};
 use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
-use shared::webhook::{Channel, EventPattern, RetrySchedule, Webhook};
+use shared::webhook::{Channel, Condition, EventPattern, RetrySchedule, Webhook};
 
 use super::create::{EVENT_TYPES_MAX, UrlText, check_url, schedule};
 use super::view::View;
@@ -23,6 +23,7 @@ pub(crate) struct Request {
     url: Patch<String>,
     event_types: Patch<Vec<EventPattern>>,
     channels: Patch<Vec<Channel>>,
+    filter: Patch<Vec<Condition>>,
     description: Patch<Description>,
     metadata: Patch<Metadata>,
     timeout_seconds: Patch<u32>,
@@ -38,6 +39,9 @@ struct Described {
     url: String,
     event_types: Option<Vec<EventPattern>>,
     channels: Option<Vec<Channel>>,
+    /// Replaced as a whole.
+    #[schemars(length(max = 10))]
+    filter: Option<Vec<Condition>>,
     description: Option<Description>,
     metadata: Option<Metadata>,
     #[schemars(range(min = 1, max = 30))]
@@ -60,6 +64,7 @@ impl FromFieldsWith<Webhooks> for Request {
             url,
             event_types: fields.patch_texts("event_types", EVENT_TYPES_MAX),
             channels: fields.patch_texts("channels", Webhook::CHANNELS_MAX),
+            filter: fields.patch_objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read),
             description: fields.patch_text("description"),
             metadata: fields.patch("metadata", Metadata::read),
             timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
@@ -75,6 +80,7 @@ impl Request {
             ("url", self.url != Patch::Keep),
             ("event_types", self.event_types != Patch::Keep),
             ("channels", self.channels != Patch::Keep),
+            ("filter", self.filter != Patch::Keep),
             ("description", self.description != Patch::Keep),
             ("metadata", self.metadata != Patch::Keep),
             ("timeout_seconds", self.timeout_seconds != Patch::Keep),
@@ -88,6 +94,7 @@ impl Request {
         Webhook {
             url: self.url.clone().or(old.url),
             channels: self.channels.clone().apply(Some(old.channels)).unwrap_or_default(),
+            filter: self.filter.clone().apply(Some(old.filter)).unwrap_or_default(),
             event_types: self.event_types.clone().apply(Some(old.event_types)).unwrap_or_default(),
             description: self.description.clone().apply(old.description),
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
-use shared::webhook::{Channel, Disabled, EventPattern, RetrySchedule, Status, Webhook};
+use shared::webhook::{Channel, Condition, Disabled, EventPattern, RetrySchedule, Status, Webhook};
 
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -39,6 +39,8 @@ pub(crate) struct View {
     event_types: Vec<EventPattern>,
     /// Empty means all, and what is in none.
     channels: Vec<Channel>,
+    /// What has to hold of an event's `data`; empty means nothing.
+    filter: Vec<Condition>,
     description: Option<Description>,
     metadata: Metadata,
     /// How long one attempt may take in all.
@@ -67,6 +69,7 @@ impl From<Webhook> for View {
             url: webhook.url,
             event_types: webhook.event_types,
             channels: webhook.channels,
+            filter: webhook.filter,
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
@@ -88,6 +91,7 @@ impl View {
             "url": "https://example.com/hooks",
             "event_types": ["invoice.*"],
             "channels": [],
+            "filter": [{ "path": "$.customer.plan", "op": "eq", "value": "gold" }],
             "description": null,
             "metadata": {},
             "timeout_seconds": 15,

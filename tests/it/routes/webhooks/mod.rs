@@ -1,6 +1,7 @@
 //! `/api/webhooks`.
 
 mod change;
+mod conditions;
 mod create;
 mod list;
 mod retries;
