@@ -1,11 +1,13 @@
 //! Webhooks: an endpoint, what it subscribes to, and the secrets that its deliveries are signed with.
 
 mod condition;
+mod header;
 mod model;
 mod secret;
 mod store;
 
 pub use condition::{Condition, EventData, Operator, Path};
+pub use header::{HeaderChanges, HeaderName, HeaderText, SealedHeaderChanges, SealedHeaders};
 pub use model::{
     Channel, Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
 };

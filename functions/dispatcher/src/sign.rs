@@ -1,5 +1,8 @@
 //! Sign: Standard Webhooks 1.0. The event's id and bytes are the same at every attempt; the time
-//! is the attempt's. Each secret that is valid signs, so that a rotation has no gap.
+//! is the attempt's. Each secret that is valid signs, so that a rotation has no gap. The webhook's own headers go along;
+//! none of them can have the name of one of ours.
+
+use std::str::FromStr;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue};
@@ -7,7 +10,7 @@ use shared::address::{EgressPolicy, TargetUrl};
 use shared::clock::Timestamp;
 use shared::delivery::{Outcome, Unreachable};
 use shared::secret::{KeyRing, UnsealError};
-use shared::webhook::SigningSecret;
+use shared::webhook::{self, HeaderText, SigningSecret, Webhook};
 
 use crate::DispatchError;
 use crate::load::Prepared;
@@ -37,7 +40,8 @@ pub(crate) fn sign(
     };
     let secrets = secrets(&prepared, ring, now)?;
     let body = prepared.event.body.clone();
-    let headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &secrets)?;
+    let mut headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &secrets)?;
+    headers.extend(own_headers(&prepared.webhook, ring)?);
     let request = SignedRequest { url, headers, body: Bytes::from(body), signed_at_ms: now.millis() };
     Ok(Signed::Request(prepared, request))
 }
@@ -45,6 +49,15 @@ pub(crate) fn sign(
 fn secrets(prepared: &Prepared, ring: &KeyRing, now: Timestamp) -> Result<Vec<SigningSecret>, UnsealError> {
     let webhook = &prepared.webhook;
     webhook.signing(now).map(|secret| SigningSecret::unseal(&secret.sealed, ring, webhook.id)).collect()
+}
+
+fn own_headers(webhook: &Webhook, ring: &KeyRing) -> Result<Vec<(HeaderName, HeaderValue)>, DispatchError> {
+    let header = |(name, text): (&webhook::HeaderName, HeaderText)| {
+        let mut value = HeaderValue::from_str(text.expose())?;
+        value.set_sensitive(true);
+        Ok((HeaderName::from_str(name.as_str())?, value))
+    };
+    webhook.headers.open(ring, webhook.id)?.into_iter().map(header).collect()
 }
 
 fn headers(

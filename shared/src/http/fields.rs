@@ -100,6 +100,11 @@ impl<'a> Fields<'a> {
         value.map_err(|violation| self.refuse(name, violation)).ok()
     }
 
+    /// The names of what is not read yet, for an object whose names are the caller's.
+    pub fn names(&self) -> Vec<String> {
+        self.unread.keys().cloned().collect()
+    }
+
     /// Whether a field is there and not null.
     pub fn is_given(&self, name: &str) -> bool {
         self.unread.get(name).is_some_and(|json| json.get() != "null")

@@ -23,6 +23,8 @@ pub enum Purpose {
     MfaChallenge,
     /// Encrypting the secrets of authenticators.
     FactorSecret,
+    /// Encrypting the headers that webhooks have of their own.
+    WebhookHeader,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::LinkToken => "link-token",
             Self::MfaChallenge => "mfa-challenge",
             Self::FactorSecret => "factor-secret",
+            Self::WebhookHeader => "webhook-header",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, EventData};
+use super::header::SealedHeaders;
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -256,6 +257,8 @@ pub struct Webhook {
     pub filter: Vec<Condition>,
     /// What it is for.
     pub description: Option<Description>,
+    /// Headers that go along with its deliveries.
+    pub headers: SealedHeaders,
     /// Its owner's notes.
     pub metadata: Metadata,
     /// How long one attempt may take in all.
@@ -303,6 +306,11 @@ impl Webhook {
     /// The secrets that sign at `now`, the current one first.
     pub fn signing(&self, now: Timestamp) -> impl Iterator<Item = &SealedSecret> {
         self.secrets.iter().filter(move |secret| secret.valid_until.is_none_or(|end| now < end))
+    }
+
+    /// Everything encrypted that an attempt at `now` opens.
+    pub fn sealed(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
+        self.signing(now).map(|secret| &secret.sealed).chain(self.headers.sealed())
     }
 
     /// Makes `sealed` the current secret; the one before signs beside it for `overlap`. Gives the

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{self, Condition};
+use super::header::SealedHeaders;
 use super::model::{Channel, Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
@@ -27,6 +28,8 @@ struct WebhookItem {
     filter: Vec<Condition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
+    #[serde(default, skip_serializing_if = "SealedHeaders::is_empty")]
+    headers: SealedHeaders,
     #[serde(default)]
     metadata: Metadata,
     timeout_seconds: u32,
@@ -55,6 +58,7 @@ impl From<WebhookItem> for Webhook {
             channels: item.channels,
             filter: item.filter,
             description: item.description,
+            headers: item.headers,
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
             retry_schedule: item.retry_schedule.unwrap_or_default(),
@@ -82,6 +86,7 @@ impl From<&Webhook> for WebhookItem {
             channels: webhook.channels,
             filter: webhook.filter,
             description: webhook.description,
+            headers: webhook.headers,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             gone_at: match webhook.status {

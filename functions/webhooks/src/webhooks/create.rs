@@ -1,5 +1,7 @@
 //! `POST /api/webhooks` makes a webhook and shows its signing secret, this once.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -19,8 +21,8 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{
-    Channel, Condition, EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX,
-    Webhook,
+    Channel, Condition, EventPattern, HeaderChanges, RetrySchedule, SealedHeaders, SealedSecret,
+    SigningSecret, Status, WEBHOOKS_MAX, Webhook,
 };
 
 use super::view::View;
@@ -45,6 +47,10 @@ pub(crate) struct Request {
     /// What has to hold of an event's `data`, all of it; empty means nothing.
     #[schemars(default, length(max = 10))]
     filter: Vec<Condition>,
+    /// Headers that go along with each delivery, such as `authorization`: at most ten. Answers show their names, and
+    /// `***` for every value.
+    #[schemars(with = "BTreeMap<String, String>", default, extend("maxProperties" = 10))]
+    headers: HeaderChanges,
     /// What it is for.
     description: Option<Description>,
     /// Notes of your own.
@@ -65,6 +71,7 @@ impl FromFieldsWith<Webhooks> for Request {
         let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
         let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
         let filter = fields.objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read);
+        let headers = fields.optional_object("headers", HeaderChanges::read).unwrap_or_default();
         let description = fields.optional_text("description");
         let metadata = fields.optional("metadata", Metadata::read);
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
@@ -76,6 +83,7 @@ impl FromFieldsWith<Webhooks> for Request {
             event_types,
             channels,
             filter,
+            headers,
             description,
             metadata,
             timeout_seconds,
@@ -153,6 +161,8 @@ enum Error {
     TooMany,
     #[error("the `Idempotency-Key` stands for an earlier request")]
     Before(Problem),
+    #[error("the headers are not right")]
+    Headers(Violation),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
@@ -164,6 +174,7 @@ impl From<Error> for Problem {
         match error {
             Error::TooMany => Self::because(Kind::LimitReached, error),
             Error::Before(problem) => problem,
+            Error::Headers(violation) => Self::field("/headers", violation),
             Error::Entropy(source) => source.into(),
             Error::Store(source) => source.into(),
         }
@@ -202,7 +213,9 @@ async fn create(
         Some(secret) => secret,
         None => SigningSecret::generate(&core.entropy)?,
     };
-    let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
+    let ring = core.keys.ring().await;
+    let sealed = secret.seal(&ring, id, &core.entropy)?;
+    let headers = request.headers.seal(&ring, id, &core.entropy)?;
     let webhook = Webhook {
         id,
         org,
@@ -211,6 +224,7 @@ async fn create(
         channels: request.channels,
         filter: request.filter,
         description: request.description,
+        headers: SealedHeaders::default().after(&headers).map_err(Error::Headers)?,
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
         retry_schedule: request.retry_schedule_seconds.unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! A webhook as callers see it: everything but its secrets.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,6 +43,8 @@ pub(crate) struct View {
     channels: Vec<Channel>,
     /// What has to hold of an event's `data`; empty means nothing.
     filter: Vec<Condition>,
+    /// The names of the headers that go along with its deliveries, and `***` for their values.
+    headers: BTreeMap<String, &'static str>,
     description: Option<Description>,
     metadata: Metadata,
     /// How long one attempt may take in all.
@@ -70,6 +74,7 @@ impl From<Webhook> for View {
             event_types: webhook.event_types,
             channels: webhook.channels,
             filter: webhook.filter,
+            headers: webhook.headers.masked(),
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
@@ -92,6 +97,7 @@ impl View {
             "event_types": ["invoice.*"],
             "channels": [],
             "filter": [{ "path": "$.customer.plan", "op": "eq", "value": "gold" }],
+            "headers": { "authorization": "***" },
             "description": null,
             "metadata": {},
             "timeout_seconds": 15,

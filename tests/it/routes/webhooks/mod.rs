@@ -3,6 +3,7 @@
 mod change;
 mod conditions;
 mod create;
+mod headers;
 mod list;
 mod retries;
 mod rotate_secret;
