@@ -2,12 +2,14 @@
 
 mod condition;
 mod header;
+mod key;
 mod model;
 mod secret;
 mod store;
 
 pub use condition::{Condition, EventData, Operator, Path};
 pub use header::{HeaderChanges, HeaderName, HeaderText, SealedHeaderChanges, SealedHeaders};
+pub use key::{PublicKey, SealedKey, SigningKey};
 pub use model::{
     Channel, Disabled, EventPattern, EventType, RetrySchedule, SealedSecret, Status, TooManySecrets, Webhook,
 };

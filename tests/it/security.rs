@@ -62,6 +62,7 @@ fn the_public_routes_are_these_and_no_others() {
     assert_eq!(
         public,
         [
+            "GET /.well-known/webhook-keys/{organization_id}/{webhook_id}",
             "GET /auth/link",
             "GET /health",
             "GET /openapi.json",

@@ -94,6 +94,13 @@ fn of_webhooks() -> Vec<Route<Webhooks>> {
         ),
         Route::new(
             Method::GET,
+            "/.well-known/webhook-keys/{organization_id}/{webhook_id}",
+            Access::Public,
+            get(w::keys::handler),
+            w::keys::operation,
+        ),
+        Route::new(
+            Method::GET,
             "/api/webhooks/{id}/deliveries",
             reads,
             get(deliveries::list_of_webhook::handler),

@@ -25,6 +25,8 @@ pub enum Purpose {
     FactorSecret,
     /// Encrypting the headers that webhooks have of their own.
     WebhookHeader,
+    /// Encrypting the signing keys of webhooks.
+    WebhookKey,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
             Self::MfaChallenge => "mfa-challenge",
             Self::FactorSecret => "factor-secret",
             Self::WebhookHeader => "webhook-header",
+            Self::WebhookKey => "webhook-key",
         }
     }
 }

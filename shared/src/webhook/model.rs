@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, EventData};
 use super::header::SealedHeaders;
+use super::key::{PublicKey, SealedKey};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -230,6 +231,9 @@ impl schemars::JsonSchema for RetrySchedule {
 pub struct SealedSecret {
     /// The secret, encrypted.
     pub sealed: Sealed,
+    /// The key that signs as long as it does; absent on those from before there were keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SealedKey>,
     /// Until when it signs beside its successor; absent on the current one.
     #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
@@ -310,14 +314,20 @@ impl Webhook {
 
     /// Everything encrypted that an attempt at `now` opens.
     pub fn sealed(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
-        self.signing(now).map(|secret| &secret.sealed).chain(self.headers.sealed())
+        let keys = self.signing(now).filter_map(|secret| secret.key.as_ref()).map(|key| &key.sealed);
+        self.signing(now).map(|secret| &secret.sealed).chain(keys).chain(self.headers.sealed())
     }
 
-    /// Makes `sealed` the current secret; the one before signs beside it for `overlap`. Gives the
+    /// The keys that deliveries verify with at `now`, the current one first.
+    pub fn public_keys(&self, now: Timestamp) -> impl Iterator<Item = PublicKey> {
+        self.signing(now).filter_map(|secret| secret.key.as_ref()).map(|key| key.public)
+    }
+
+    /// Makes `new` the current secret; the one before signs beside it for `overlap`. Gives the
     /// time until which it does. Refused while as many sign as may: each was promised its time.
     pub fn rotate(
         &mut self,
-        sealed: Sealed,
+        new: SealedSecret,
         overlap: Duration,
         now: Timestamp,
     ) -> Result<Timestamp, TooManySecrets> {
@@ -330,7 +340,7 @@ impl Webhook {
             secret.valid_until.get_or_insert(until);
         }
         self.secrets.retain(|secret| secret.valid_until.is_none_or(|end| now < end));
-        self.secrets.insert(0, SealedSecret { sealed, valid_until: None });
+        self.secrets.insert(0, SealedSecret { valid_until: None, ..new });
         Ok(until)
     }
 }

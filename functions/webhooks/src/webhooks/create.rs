@@ -191,7 +191,7 @@ pub(crate) async fn handler(
     let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
     let (webhook, secret) = create(&state, &caller, &origin, request, claim).await?;
     let tag = etag(webhook.version);
-    let answer = Answer { secret: secret.reveal_once(), view: webhook.into() };
+    let answer = Answer { secret: secret.reveal_once(), view: View::at(webhook, state.core.clock.now()) };
     Ok(NoStore((tag, created(answer))).into_response())
 }
 
@@ -214,7 +214,7 @@ async fn create(
         None => SigningSecret::generate(&core.entropy)?,
     };
     let ring = core.keys.ring().await;
-    let sealed = secret.seal(&ring, id, &core.entropy)?;
+    let sealed = SealedSecret::with_new_key(&secret, &ring, id, &core.entropy)?;
     let headers = request.headers.seal(&ring, id, &core.entropy)?;
     let webhook = Webhook {
         id,
@@ -229,7 +229,7 @@ async fn create(
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
         retry_schedule: request.retry_schedule_seconds.unwrap_or_default(),
         status: Status::Active,
-        secrets: vec![SealedSecret { sealed, valid_until: None }],
+        secrets: vec![sealed],
         created_at: now,
         updated_at: now,
         version: 1,
@@ -238,7 +238,7 @@ async fn create(
     let made = id.to_string();
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
     let table = &core.table;
-    let told = json!(View::from(webhook.clone()));
+    let told = json!(View::at(webhook.clone(), now));
     let event = state.operational.prepare(org, OperationalKind::WebhookCreated, Some(id), told).await?;
     let build = || table.transaction().put_webhook(&webhook)?.tell(event.as_ref());
     match (table.create_once(&creation, build).await?, claim) {

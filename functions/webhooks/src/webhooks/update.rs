@@ -185,12 +185,13 @@ pub(super) async fn write(
     new: Webhook,
 ) -> Result<Option<Response>, Problem> {
     let table = &core.table;
-    let told = json!(View::from(new.clone()));
+    let now = core.clock.now();
+    let told = json!(View::at(new.clone(), now));
     let event = operational.prepare(new.org, OperationalKind::WebhookUpdated, None, told).await?;
     let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
     if table.commit_audited(new.org, entries, build).await?.is_err() {
         return Ok(None);
     }
     operational.dispatch(event).await;
-    Ok(Some((etag(new.version), Json(View::from(new))).into_response()))
+    Ok(Some((etag(new.version), Json(View::at(new, now))).into_response()))
 }

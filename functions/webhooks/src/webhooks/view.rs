@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
-use shared::webhook::{Channel, Condition, Disabled, EventPattern, RetrySchedule, Status, Webhook};
+use shared::webhook::{
+    Channel, Condition, Disabled, EventPattern, PublicKey, RetrySchedule, Status, Webhook,
+};
 
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -51,6 +53,9 @@ pub(crate) struct View {
     timeout_seconds: u32,
     /// The waits after failed attempts.
     retry_schedule_seconds: RetrySchedule,
+    /// What deliveries verify with, beside the secret: the current key first, then those in their overlap. None on
+    /// webhooks from before there were keys, until their secret is rotated.
+    public_keys: Vec<PublicKey>,
     status: StatusView,
     disabled_reason: Option<DisabledReason>,
     disabled_at: Option<Timestamp>,
@@ -59,8 +64,10 @@ pub(crate) struct View {
     updated_at: Timestamp,
 }
 
-impl From<Webhook> for View {
-    fn from(webhook: Webhook) -> Self {
+impl View {
+    /// The webhook at `now`: keys whose overlap is over are not shown.
+    pub(crate) fn at(webhook: Webhook, now: Timestamp) -> Self {
+        let public_keys = webhook.public_keys(now).collect();
         let (status, disabled_reason, disabled_at, paused_at) = match webhook.status {
             Status::Active => (StatusView::Active, None, None, None),
             Status::Paused { at } => (StatusView::Paused, None, None, Some(at)),
@@ -79,6 +86,7 @@ impl From<Webhook> for View {
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             retry_schedule_seconds: webhook.retry_schedule,
+            public_keys,
             status,
             disabled_reason,
             disabled_at,
@@ -87,9 +95,7 @@ impl From<Webhook> for View {
             updated_at: webhook.updated_at,
         }
     }
-}
 
-impl View {
     pub(crate) fn example() -> Value {
         json!({
             "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
@@ -102,6 +108,7 @@ impl View {
             "metadata": {},
             "timeout_seconds": 15,
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18000, 36000, 36000],
+            "public_keys": ["whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="],
             "status": "active",
             "disabled_reason": null,
             "disabled_at": null,

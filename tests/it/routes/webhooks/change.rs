@@ -39,6 +39,7 @@ async fn a_patch_changes_what_it_names_clears_what_is_null_and_keeps_the_rest() 
             "channels": [],
             "filter": [],
             "headers": {},
+            "public_keys": changed["public_keys"],
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
             "created_at": "2026-01-01T00:00:00.000Z",
             "updated_at": "2026-01-01T00:00:05.000Z",

@@ -34,6 +34,7 @@ async fn a_new_webhook_shows_its_secret_this_once() {
             "channels": [],
             "filter": [],
             "headers": {},
+        "public_keys": made["public_keys"],
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18_000, 36_000, 36_000],
         "created_at": "2026-01-01T00:00:00.000Z",
         "updated_at": "2026-01-01T00:00:00.000Z",

@@ -4,6 +4,7 @@ mod change;
 mod conditions;
 mod create;
 mod headers;
+mod keys;
 mod list;
 mod retries;
 mod rotate_secret;
