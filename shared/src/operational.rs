@@ -16,7 +16,7 @@ use crate::event::{Activity, Event};
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::queue::Queue;
 use crate::table::{StoreError, Table};
-use crate::webhook::EventType;
+use crate::webhook::{EventData, EventType};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $text:literal;)*) => {
@@ -90,7 +90,7 @@ impl Operational {
 
     /// The event that tells it, for the webhooks that name its type: nobody is told what they did not ask
     /// for, so a webhook for "everything" gets what the organisation publishes, and not this. `None` where no
-    /// webhook names it: then there is nothing to write. A webhook is not told what it is `about`: it would
+    /// webhook names it, or its conditions do not hold: then there is nothing to write. A webhook is not told what it is `about`: it would
     /// hear of its failures by what fails.
     pub async fn prepare(
         &self,
@@ -102,15 +102,17 @@ impl Operational {
         let kind: EventType =
             kind.as_str().parse().map_err(|_| StoreError::Corrupt(format!("`{}`", kind.as_str())))?;
         let webhooks = self.table.all_webhooks(org).await?;
-        let matched = webhooks.iter().filter(|webhook| webhook.names(&kind)).map(|webhook| webhook.id);
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
+        let json = to_raw_value(&data).map_err(corrupt)?;
+        let data = EventData::of(&json);
+        let matched = webhooks.iter().filter(|webhook| webhook.names(&kind, &data)).map(|webhook| webhook.id);
         let matched: Vec<_> = matched.filter(|id| about != Some(*id)).collect();
         if matched.is_empty() {
             return Ok(None);
         }
         let id = EventId::new(self.clock.now(), &self.entropy)?;
         self.note_active(org, id.made_at()).await?;
-        let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
-        let body = Event::body(id, &kind, &to_raw_value(&data).map_err(corrupt)?).map_err(corrupt)?;
+        let body = Event::body(id, &kind, &json).map_err(corrupt)?;
         Ok(Some(Event { id, org, kind, body, matched, channels: Vec::new(), operational: true }))
     }
 

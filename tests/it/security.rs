@@ -23,6 +23,7 @@ fn path_of(row: &RouteRow) -> String {
         Some("webhooks") => format!("whk_{ulid}"),
         Some("events") => format!("evt_{ulid}"),
         Some("deliveries") => format!("dlv_{ulid}{ulid}"),
+        Some("replays") => format!("rpl_{ulid}"),
         Some("organizations") => format!("org_{ulid}"),
         Some("sessions") => format!("ses_{ulid}"),
         _ => String::new(),
@@ -62,6 +63,7 @@ fn the_public_routes_are_these_and_no_others() {
     assert_eq!(
         public,
         [
+            "GET /.well-known/webhook-keys/{organization_id}/{webhook_id}",
             "GET /auth/link",
             "GET /health",
             "GET /openapi.json",
@@ -149,6 +151,7 @@ struct Things {
     webhook: String,
     event: String,
     session: String,
+    replay: String,
     org: String,
 }
 
@@ -162,7 +165,10 @@ async fn things(app: &App, owner: &Account) -> Things {
     let sessions = app.get("/auth/sessions", &owner.token).send().await.expect(200);
     let text = |value: &Value| value["id"].as_str().unwrap().to_owned();
     let session = text(&sessions["data"][0]);
-    Things { key: text(&key), webhook: webhook.id, event, session, org: owner.org.clone() }
+    let path = format!("/api/webhooks/{}/replay", webhook.id);
+    let replay = app.post(&path, &owner.token, &json!({ "what": "all" })).send().await.expect(202);
+    let (key, replay) = (text(&key), text(&replay));
+    Things { key, webhook: webhook.id, event, session, replay, org: owner.org.clone() }
 }
 
 fn named(row: &RouteRow, things: &Things) -> String {
@@ -171,6 +177,7 @@ fn named(row: &RouteRow, things: &Things) -> String {
         "webhooks" => things.webhook.clone(),
         "events" => things.event.clone(),
         "sessions" => things.session.clone(),
+        "replays" => things.replay.clone(),
         "organizations" => things.org.clone(),
         _ => format!("dlv_{}{}", &things.event[4..], &things.webhook[4..]),
     };
@@ -192,7 +199,8 @@ async fn what_belongs_to_another_organisation_answers_as_what_does_not_exist() {
     let rows: Vec<_> = protected().into_iter().filter(|row| row.path.contains("{id}")).collect();
     assert!(rows.len() >= 10, "the routes that name a thing");
     for row in &rows {
-        let body = json!({});
+        // A body that lacks nothing: what is refused is the thing.
+        let body = if row.path.ends_with("/replay") { json!({ "what": "all" }) } else { json!({}) };
         let ask =
             |path: String, token: &str| app.call(row.method.clone(), &path).bearer(token).json(&body).send();
         let foreign = ask(named(row, &things), &eve.token).await;

@@ -96,7 +96,7 @@ impl Dispatcher {
             Breaker::Closed => Ok(()),
             Breaker::Open { since, probes, .. } => {
                 let candidate = parked[usize::from(probes) % parked.len()];
-                self.probe(place, &health, (since, probes), candidate, deadline).await
+                Box::pin(self.probe(place, &health, (since, probes), candidate, deadline)).await
             }
             Breaker::Draining { since, page, .. } => {
                 self.take_page(place, &health, (since, page), &parked, deadline).await

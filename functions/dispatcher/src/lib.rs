@@ -35,7 +35,7 @@ use shared::lane::Lane;
 use shared::mail::MailQueue;
 use shared::operational::Operational;
 use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError, TurnTask};
-use shared::secret::{KeyRing, UnsealError};
+use shared::secret::{KeyRing, Sealed, UnsealError};
 use shared::table::StoreError;
 
 use crate::backlog::Turn;
@@ -60,10 +60,12 @@ enum DispatchError {
     Store(#[from] StoreError),
     #[error("the queue failed")]
     Queue(#[from] QueueError),
-    #[error("a signing secret does not open")]
+    #[error("a secret of the webhook does not open")]
     Secret(#[from] UnsealError),
     #[error("a header cannot be written")]
     Header(#[from] reqwest::header::InvalidHeaderValue),
+    #[error("a header of the webhook's own has no name that can be written")]
+    HeaderName(#[from] reqwest::header::InvalidHeaderName),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error("too little of the invocation's time is left")]
@@ -257,11 +259,11 @@ impl Dispatcher {
         self.record(prepared, sent).await
     }
 
-    /// The ring with every key that sealed a secret of the webhook, also when it was rotated a moment ago.
+    /// The ring with every key that sealed a secret or a header of the webhook, also when it was rotated a moment ago.
     async fn ring_for(&self, prepared: &Prepared, now: Timestamp) -> Arc<KeyRing> {
         let keys = &self.core.keys;
         let mut ring = keys.ring().await;
-        for kid in prepared.webhook.signing(now).filter_map(|secret| secret.sealed.kid()) {
+        for kid in prepared.webhook.sealed(now).filter_map(Sealed::kid) {
             ring = keys.ring_with(kid).await;
         }
         ring

@@ -1,5 +1,8 @@
 //! Sign: Standard Webhooks 1.0. The event's id and bytes are the same at every attempt; the time
-//! is the attempt's. Each secret that is valid signs, so that a rotation has no gap.
+//! is the attempt's. Each secret that is valid signs, and the key beside it, so that a rotation has no gap. The webhook's own headers go along;
+//! none of them can have the name of one of ours.
+
+use std::str::FromStr;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue};
@@ -7,7 +10,7 @@ use shared::address::{EgressPolicy, TargetUrl};
 use shared::clock::Timestamp;
 use shared::delivery::{Outcome, Unreachable};
 use shared::secret::{KeyRing, UnsealError};
-use shared::webhook::SigningSecret;
+use shared::webhook::{self, HeaderText, SealedSecret, SigningKey, SigningSecret, Webhook};
 
 use crate::DispatchError;
 use crate::load::Prepared;
@@ -35,16 +38,33 @@ pub(crate) fn sign(
             return Ok(Signed::UrlRefused(prepared, Sent { outcome, duration_ms: 0, response_body: None }));
         }
     };
-    let secrets = secrets(&prepared, ring, now)?;
+    let signers = signers(&prepared.webhook, ring, now)?;
     let body = prepared.event.body.clone();
-    let headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &secrets)?;
+    let mut headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &signers)?;
+    headers.extend(own_headers(&prepared.webhook, ring)?);
     let request = SignedRequest { url, headers, body: Bytes::from(body), signed_at_ms: now.millis() };
     Ok(Signed::Request(prepared, request))
 }
 
-fn secrets(prepared: &Prepared, ring: &KeyRing, now: Timestamp) -> Result<Vec<SigningSecret>, UnsealError> {
-    let webhook = &prepared.webhook;
-    webhook.signing(now).map(|secret| SigningSecret::unseal(&secret.sealed, ring, webhook.id)).collect()
+/// A secret, and the key beside it where there is one.
+type Signer = (SigningSecret, Option<SigningKey>);
+
+fn signers(webhook: &Webhook, ring: &KeyRing, now: Timestamp) -> Result<Vec<Signer>, UnsealError> {
+    let open = |stored: &SealedSecret| {
+        let secret = SigningSecret::unseal(&stored.sealed, ring, webhook.id)?;
+        let key = stored.key.as_ref().map(|key| key.unseal(ring, webhook.id)).transpose()?;
+        Ok((secret, key))
+    };
+    webhook.signing(now).map(open).collect()
+}
+
+fn own_headers(webhook: &Webhook, ring: &KeyRing) -> Result<Vec<(HeaderName, HeaderValue)>, DispatchError> {
+    let header = |(name, text): (&webhook::HeaderName, HeaderText)| {
+        let mut value = HeaderValue::from_str(text.expose())?;
+        value.set_sensitive(true);
+        Ok((HeaderName::from_str(name.as_str())?, value))
+    };
+    webhook.headers.open(ring, webhook.id)?.into_iter().map(header).collect()
 }
 
 fn headers(
@@ -52,11 +72,17 @@ fn headers(
     now: Timestamp,
     attempt: u16,
     body: &str,
-    secrets: &[SigningSecret],
+    signers: &[Signer],
 ) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
     let seconds = now.seconds();
     let message = format!("{id}.{seconds}.{body}");
-    let signatures: Vec<_> = secrets.iter().map(|secret| secret.sign(message.as_bytes())).collect();
+    let message = message.as_bytes();
+    let keys = signers.iter().filter_map(|(_, key)| key.as_ref());
+    let signatures: Vec<_> = signers
+        .iter()
+        .map(|(secret, _)| secret.sign(message))
+        .chain(keys.map(|key| key.sign(message)))
+        .collect();
     Ok(vec![
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (HeaderName::from_static("webhook-id"), HeaderValue::from_str(id)?),
@@ -68,6 +94,8 @@ fn headers(
 
 #[cfg(test)]
 mod tests {
+    use shared::entropy::Entropy;
+
     use super::*;
 
     /// The vectors of the Standard Webhooks reference libraries.
@@ -88,8 +116,8 @@ mod tests {
         ),
     ];
 
-    fn signature(id: &str, seconds: i64, body: &str, secrets: &[SigningSecret]) -> String {
-        let headers = headers(id, Timestamp::from_seconds(seconds), 1, body, secrets).unwrap();
+    fn signature(id: &str, seconds: i64, body: &str, signers: &[Signer]) -> String {
+        let headers = headers(id, Timestamp::from_seconds(seconds), 1, body, signers).unwrap();
         let (_, value) = headers.iter().find(|(name, _)| name == "webhook-signature").unwrap();
         value.to_str().unwrap().to_owned()
     }
@@ -97,17 +125,18 @@ mod tests {
     #[test]
     fn the_reference_vectors_are_signed_alike() {
         for (secret, id, seconds, body, expected) in VECTORS {
-            assert_eq!(signature(id, seconds, body, &[secret.parse().unwrap()]), expected);
+            assert_eq!(signature(id, seconds, body, &[(secret.parse().unwrap(), None)]), expected);
         }
     }
 
     #[test]
-    fn two_secrets_give_two_signatures() {
+    fn two_secrets_give_two_signatures_and_those_of_keys_come_after_them() {
+        let key = SigningKey::generate(&Entropy::system()).unwrap();
         let [one, other] = VECTORS.map(|(secret, ..)| secret.parse().unwrap());
-        let both = signature("evt_1", 1, "{}", &[one, other]);
+        let both = signature("evt_1", 1, "{}", &[(one, Some(key)), (other, None)]);
         assert_eq!(
             both.split(' ').map(|part| part.split_once(',').unwrap().0).collect::<Vec<_>>(),
-            ["v1", "v1"]
+            ["v1", "v1", "v1a"]
         );
     }
 }

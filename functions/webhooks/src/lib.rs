@@ -39,7 +39,7 @@ impl FromRef<Webhooks> for Core {
 
 /// The table of contents of this function. `template.yaml` has to name the same rows.
 pub fn routes() -> Vec<Route<Webhooks>> {
-    of_webhooks().into_iter().chain(of_events_and_deliveries()).chain(of_replays()).collect()
+    [of_webhooks(), of_signatures(), of_events_and_deliveries(), of_replays()].into_iter().flatten().collect()
 }
 
 fn of_webhooks() -> Vec<Route<Webhooks>> {
@@ -87,6 +87,19 @@ fn of_webhooks() -> Vec<Route<Webhooks>> {
             w::retry_preview::operation,
         ),
         Route::new(
+            Method::GET,
+            "/api/webhooks/{id}/deliveries",
+            reads,
+            get(deliveries::list_of_webhook::handler),
+            deliveries::list_of_webhook::operation,
+        ),
+    ]
+}
+
+fn of_signatures() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    vec![
+        Route::new(
             Method::POST,
             "/api/webhooks/verify-signature",
             reads,
@@ -102,10 +115,10 @@ fn of_webhooks() -> Vec<Route<Webhooks>> {
         ),
         Route::new(
             Method::GET,
-            "/api/webhooks/{id}/deliveries",
-            reads,
-            get(deliveries::list_of_webhook::handler),
-            deliveries::list_of_webhook::operation,
+            "/.well-known/webhook-keys/{organization_id}/{webhook_id}",
+            Access::Public,
+            get(w::keys::handler),
+            w::keys::operation,
         ),
     ]
 }

@@ -100,6 +100,11 @@ impl<'a> Fields<'a> {
         value.map_err(|violation| self.refuse(name, violation)).ok()
     }
 
+    /// The names of what is not read yet, for an object whose names are the caller's.
+    pub fn names(&self) -> Vec<String> {
+        self.unread.keys().cloned().collect()
+    }
+
     /// Whether a field is there and not null.
     pub fn is_given(&self, name: &str) -> bool {
         self.unread.get(name).is_some_and(|json| json.get() != "null")
@@ -230,6 +235,60 @@ impl<'a> Fields<'a> {
             }
             Some(_) => self.object(name, read).map_or(Patch::Keep, Patch::Set),
         }
+    }
+
+    /// A list of objects, each read by `read`; absent is an empty list.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        at_most: usize,
+        read: impl FnMut(&mut Fields<'a>) -> Option<T>,
+    ) -> Vec<T> {
+        self.take(name).and_then(|json| self.read_objects(name, json, at_most, read)).unwrap_or_default()
+    }
+
+    /// A list of objects of a merge patch, each read by `read`.
+    pub fn patch_objects<T>(
+        &mut self,
+        name: &str,
+        at_most: usize,
+        read: impl FnMut(&mut Fields<'a>) -> Option<T>,
+    ) -> Patch<Vec<T>> {
+        match self.unread.remove(name) {
+            None => Patch::Keep,
+            Some(json) if json.get() == "null" => Patch::Clear,
+            Some(json) => self.read_objects(name, json, at_most, read).map_or(Patch::Keep, Patch::Set),
+        }
+    }
+
+    fn read_objects<T>(
+        &mut self,
+        name: &str,
+        json: &'a RawValue,
+        at_most: usize,
+        mut read: impl FnMut(&mut Fields<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items: Result<Vec<&'a RawValue>, _> = serde_json::from_str(json.get());
+        let items = items.map_err(|_| Violation::new("wrong_type", "expected a list of objects"));
+        let items = self.keep(name, items)?;
+        if items.len() > at_most {
+            self.refuse(name, Violation::new("too_many", format!("at most {at_most} are allowed")));
+            return None;
+        }
+        let mut values = Vec::new();
+        let whole = items.len();
+        for (place, item) in items.into_iter().enumerate() {
+            match Fields::at(format!("{}/{place}", pointer(&self.pointer, name)), item) {
+                Ok(mut inner) => {
+                    let value = read(&mut inner);
+                    let mut problems = inner.into_problems();
+                    values.extend(value.filter(|_| problems.is_empty()));
+                    self.problems.append(&mut problems);
+                }
+                Err(violation) => self.reject_at(name, place, violation),
+            }
+        }
+        (values.len() == whole).then_some(values)
     }
 
     /// The JSON of a field that has to be an object, as the caller wrote it.

@@ -10,7 +10,7 @@ use crate::delivery::{Delivery, State};
 use crate::event::Event;
 use crate::id::{EventId, OrgId, ReplayId, WebhookId};
 use crate::problem::Violation;
-use crate::webhook::{EventPattern, EventType, Webhook};
+use crate::webhook::{EventData, EventPattern, EventType, Webhook};
 
 /// Which deliveries are sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -135,7 +135,10 @@ impl Replay {
     /// Whether it wants an event of which `webhook` has no delivery. One that it was matched by has one as
     /// soon as it is tried.
     pub fn wants_untried(&self, event: &Event, webhook: &Webhook) -> bool {
-        let is_for_it = webhook.receives(&event.kind, &event.channels);
+        // Data that cannot be read fulfils no condition.
+        let data = event.data().ok();
+        let is_for_it =
+            data.is_some_and(|data| webhook.receives(&event.kind, &event.channels, &EventData::of(&data)));
         let was_matched = event.matched.contains(&webhook.id);
         self.what != What::Failed
             && !event.operational

@@ -23,6 +23,10 @@ pub enum Purpose {
     MfaChallenge,
     /// Encrypting the secrets of authenticators.
     FactorSecret,
+    /// Encrypting the headers that webhooks have of their own.
+    WebhookHeader,
+    /// Encrypting the signing keys of webhooks.
+    WebhookKey,
 }
 
 impl Purpose {
@@ -35,6 +39,8 @@ impl Purpose {
             Self::LinkToken => "link-token",
             Self::MfaChallenge => "mfa-challenge",
             Self::FactorSecret => "factor-secret",
+            Self::WebhookHeader => "webhook-header",
+            Self::WebhookKey => "webhook-key",
         }
     }
 }

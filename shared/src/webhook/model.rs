@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::{Condition, EventData};
+use super::header::SealedHeaders;
+use super::key::{PublicKey, SealedKey};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -233,6 +236,9 @@ impl schemars::JsonSchema for RetrySchedule {
 pub struct SealedSecret {
     /// The secret, encrypted.
     pub sealed: Sealed,
+    /// The key that signs as long as it does; absent on those from before there were keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SealedKey>,
     /// Until when it signs beside its successor; absent on the current one.
     #[serde(with = "millis::optional", default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
@@ -256,8 +262,12 @@ pub struct Webhook {
     pub event_types: Vec<EventPattern>,
     /// The channels that it is for; empty means all, and what is in none.
     pub channels: Vec<Channel>,
+    /// What has to hold of an event's data, all of it; empty means nothing.
+    pub filter: Vec<Condition>,
     /// What it is for.
     pub description: Option<Description>,
+    /// Headers that go along with its deliveries.
+    pub headers: SealedHeaders,
     /// Its owner's notes.
     pub metadata: Metadata,
     /// How long one attempt may take in all.
@@ -295,15 +305,15 @@ impl Webhook {
         self.event_types.is_empty() || self.event_types.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// Whether an event of `kind` in `channels` is for it.
-    pub fn receives(&self, kind: &EventType, channels: &[Channel]) -> bool {
+    /// Whether an event of `kind` in `channels` about `data` is for it.
+    pub fn receives(&self, kind: &EventType, channels: &[Channel], data: &EventData<'_>) -> bool {
         let in_channel = self.channels.is_empty() || self.channels.iter().any(|own| channels.contains(own));
-        in_channel && self.subscribes_to(kind)
+        in_channel && self.subscribes_to(kind) && data.fulfils(&self.filter)
     }
 
-    /// Whether it names events of `kind`, and does not only take everything.
-    pub fn names(&self, kind: &EventType) -> bool {
-        !self.event_types.is_empty() && self.receives(kind, &[])
+    /// Whether it names events of `kind`, and does not only take everything, and wants one about `data`.
+    pub fn names(&self, kind: &EventType, data: &EventData<'_>) -> bool {
+        !self.event_types.is_empty() && self.receives(kind, &[], data)
     }
 
     /// The secrets that sign at `now`, the current one first.
@@ -311,11 +321,22 @@ impl Webhook {
         self.secrets.iter().filter(move |secret| secret.valid_until.is_none_or(|end| now < end))
     }
 
-    /// Makes `sealed` the current secret; the one before signs beside it for `overlap`. Gives the
+    /// Everything encrypted that an attempt at `now` opens.
+    pub fn sealed(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
+        let keys = self.signing(now).filter_map(|secret| secret.key.as_ref()).map(|key| &key.sealed);
+        self.signing(now).map(|secret| &secret.sealed).chain(keys).chain(self.headers.sealed())
+    }
+
+    /// The keys that deliveries verify with at `now`, the current one first.
+    pub fn public_keys(&self, now: Timestamp) -> impl Iterator<Item = PublicKey> {
+        self.signing(now).filter_map(|secret| secret.key.as_ref()).map(|key| key.public)
+    }
+
+    /// Makes `new` the current secret; the one before signs beside it for `overlap`. Gives the
     /// time until which it does. Refused while as many sign as may: each was promised its time.
     pub fn rotate(
         &mut self,
-        sealed: Sealed,
+        new: SealedSecret,
         overlap: Duration,
         now: Timestamp,
     ) -> Result<Timestamp, TooManySecrets> {
@@ -328,7 +349,7 @@ impl Webhook {
             secret.valid_until.get_or_insert(until);
         }
         self.secrets.retain(|secret| secret.valid_until.is_none_or(|end| now < end));
-        self.secrets.insert(0, SealedSecret { sealed, valid_until: None });
+        self.secrets.insert(0, SealedSecret { valid_until: None, ..new });
         Ok(until)
     }
 }

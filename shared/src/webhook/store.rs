@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::condition::{self, Condition};
+use super::header::SealedHeaders;
 use super::model::{Channel, Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
@@ -22,8 +24,12 @@ struct WebhookItem {
     event_types: Vec<EventPattern>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     channels: Vec<Channel>,
+    #[serde(with = "condition::text", default, skip_serializing_if = "Vec::is_empty")]
+    filter: Vec<Condition>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
+    #[serde(default, skip_serializing_if = "SealedHeaders::is_empty")]
+    headers: SealedHeaders,
     #[serde(default)]
     metadata: Metadata,
     timeout_seconds: u32,
@@ -54,7 +60,9 @@ impl From<WebhookItem> for Webhook {
             url: item.url,
             event_types: item.event_types,
             channels: item.channels,
+            filter: item.filter,
             description: item.description,
+            headers: item.headers,
             metadata: item.metadata,
             timeout_seconds: item.timeout_seconds,
             retry_schedule: item.retry_schedule.unwrap_or_default(),
@@ -82,7 +90,9 @@ impl From<&Webhook> for WebhookItem {
             url: webhook.url,
             event_types: webhook.event_types,
             channels: webhook.channels,
+            filter: webhook.filter,
             description: webhook.description,
+            headers: webhook.headers,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             gone_at: match webhook.status {

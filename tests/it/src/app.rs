@@ -438,7 +438,9 @@ impl Functions {
         let function = match path {
             _ if path.starts_with("/api/api-keys") || path.starts_with("/oauth/") => &self.api_keys,
             _ if path.starts_with("/api/organizations") => &self.organizations,
-            _ if path.starts_with("/api/") => &self.webhooks,
+            _ if path.starts_with("/api/") || path.starts_with("/.well-known/webhook-keys/") => {
+                &self.webhooks
+            }
             _ => &self.auth,
         };
         function.clone()

@@ -27,7 +27,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
-use shared::webhook::{Channel, EventType, Webhook};
+use shared::webhook::{Channel, EventData, EventType, Webhook};
 
 use crate::Webhooks;
 
@@ -257,10 +257,11 @@ async fn publish(
         Some(_) => Vec::new(),
         None => core.table.all_webhooks(org).await?,
     };
+    let data = EventData::of(&request.data);
     let matched = webhooks
         .unwrap_or(&read)
         .iter()
-        .filter(|webhook| webhook.receives(&request.r#type, &request.channels));
+        .filter(|webhook| webhook.receives(&request.r#type, &request.channels, &data));
     let event = Event {
         id,
         org,

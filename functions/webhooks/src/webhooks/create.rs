@@ -1,5 +1,7 @@
 //! `POST /api/webhooks` makes a webhook and shows its signing secret, this once.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -19,7 +21,8 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{
-    Channel, EventPattern, RetrySchedule, SealedSecret, SigningSecret, Status, WEBHOOKS_MAX, Webhook,
+    Channel, Condition, EventPattern, HeaderChanges, RetrySchedule, SealedHeaders, SealedSecret,
+    SigningSecret, Status, WEBHOOKS_MAX, Webhook,
 };
 
 use super::view::View;
@@ -41,6 +44,13 @@ pub(crate) struct Request {
     /// The channels that it is for; empty means all, and what is in none.
     #[schemars(default, length(max = 20))]
     channels: Vec<Channel>,
+    /// What has to hold of an event's `data`, all of it; empty means nothing.
+    #[schemars(default, length(max = 10))]
+    filter: Vec<Condition>,
+    /// Headers that go along with each delivery, such as `authorization`: at most ten. Answers show their names, and
+    /// `***` for every value.
+    #[schemars(with = "BTreeMap<String, String>", default, extend("maxProperties" = 10))]
+    headers: HeaderChanges,
     /// What it is for.
     description: Option<Description>,
     /// Notes of your own.
@@ -63,6 +73,8 @@ impl FromFieldsWith<Webhooks> for Request {
         let url = fields.text("url").and_then(|url| check_url(fields, url, state));
         let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
         let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
+        let filter = fields.objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read);
+        let headers = fields.optional_object("headers", HeaderChanges::read).unwrap_or_default();
         let description = fields.optional_text("description");
         let metadata = fields.optional("metadata", Metadata::read);
         let timeout_seconds = fields.optional_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX);
@@ -74,6 +86,8 @@ impl FromFieldsWith<Webhooks> for Request {
             url: url?,
             event_types,
             channels,
+            filter,
+            headers,
             description,
             metadata,
             timeout_seconds,
@@ -152,6 +166,8 @@ enum Error {
     TooMany,
     #[error("the `Idempotency-Key` stands for an earlier request")]
     Before(Problem),
+    #[error("the headers are not right")]
+    Headers(Violation),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
@@ -163,6 +179,7 @@ impl From<Error> for Problem {
         match error {
             Error::TooMany => Self::because(Kind::LimitReached, error),
             Error::Before(problem) => problem,
+            Error::Headers(violation) => Self::field("/headers", violation),
             Error::Entropy(source) => source.into(),
             Error::Store(source) => source.into(),
         }
@@ -179,7 +196,7 @@ pub(crate) async fn handler(
     let claim = idempotency.map(|key| Claim::new(caller.org(), &key, ROUTE, digest));
     let (webhook, secret) = create(&state, &caller, &origin, request, claim).await?;
     let tag = etag(webhook.version);
-    let answer = Answer { secret: secret.reveal_once(), view: webhook.into() };
+    let answer = Answer { secret: secret.reveal_once(), view: View::at(webhook, state.core.clock.now()) };
     Ok(NoStore((tag, created(answer))).into_response())
 }
 
@@ -201,20 +218,24 @@ async fn create(
         Some(secret) => secret,
         None => SigningSecret::generate(&core.entropy)?,
     };
-    let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
+    let ring = core.keys.ring().await;
+    let sealed = SealedSecret::with_new_key(&secret, &ring, id, &core.entropy)?;
+    let headers = request.headers.seal(&ring, id, &core.entropy)?;
     let webhook = Webhook {
         id,
         org,
         url: request.url,
         event_types: request.event_types,
         channels: request.channels,
+        filter: request.filter,
         description: request.description,
+        headers: SealedHeaders::default().after(&headers).map_err(Error::Headers)?,
         metadata: request.metadata.unwrap_or_default(),
         timeout_seconds: request.timeout_seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),
         retry_schedule: request.retry_schedule_seconds.unwrap_or_default(),
         max_per_second: request.max_per_second,
         status: Status::Active,
-        secrets: vec![SealedSecret { sealed, valid_until: None }],
+        secrets: vec![sealed],
         created_at: now,
         updated_at: now,
         version: 1,
@@ -223,7 +244,7 @@ async fn create(
     let made = id.to_string();
     let creation = Creation { org, made, entry, claim: claim.as_ref(), now, running_until: None };
     let table = &core.table;
-    let told = json!(View::from(webhook.clone()));
+    let told = json!(View::at(webhook.clone(), now));
     let event = state.operational.prepare(org, OperationalKind::WebhookCreated, Some(id), told).await?;
     let build = || table.transaction().put_webhook(&webhook)?.tell(event.as_ref());
     match (table.create_once(&creation, build).await?, claim) {

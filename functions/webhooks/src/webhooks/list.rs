@@ -28,5 +28,7 @@ pub(crate) async fn handler(
     let cursors = Cursors::of(&ring, format_args!("{org} webhooks"));
     let after = cursors.open(query.cursor.as_deref())?;
     let webhooks = core.table.webhooks(org, after, query.limit + 1).await?;
-    Ok(Json(Page::cut(webhooks, query.limit, &cursors, |webhook| webhook.id, View::from)))
+    let now = core.clock.now();
+    let show = |webhook| View::at(webhook, now);
+    Ok(Json(Page::cut(webhooks, query.limit, &cursors, |webhook| webhook.id, show)))
 }

@@ -21,5 +21,5 @@ pub(crate) async fn handler(
     PathId(id): PathId<WebhookId>,
 ) -> Result<Response, Problem> {
     let webhook = core.table.webhook(caller.org(), id).await?.ok_or_else(Problem::not_found)?;
-    Ok((etag(webhook.version), Json(View::from(webhook))).into_response())
+    Ok((etag(webhook.version), Json(View::at(webhook, core.clock.now()))).into_response())
 }

@@ -1,5 +1,5 @@
-//! `POST /api/webhooks/{id}/rotate-secret` makes a new signing secret and shows it, this once. For
-//! a while the one before signs beside it, so that receivers can change over.
+//! `POST /api/webhooks/{id}/rotate-secret` makes a new signing secret and shows it, this once, and a new signing key.
+//! For a while those before sign beside them, so that receivers can change over.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use shared::http::{Fields, FromFields, IfMatch, Json as Body, NoStore, Operation
 use shared::id::WebhookId;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
-use shared::webhook::SigningSecret;
+use shared::webhook::{PublicKey, SealedSecret, SigningSecret};
 
 use crate::Webhooks;
 
@@ -42,7 +42,9 @@ pub(crate) struct Answer {
     id: WebhookId,
     /// What deliveries are signed with, in this answer only.
     secret: String,
-    /// Until when the secret before signs, too.
+    /// What deliveries verify with, beside the secret: the new key first.
+    public_keys: Vec<PublicKey>,
+    /// Until when the secret and the key before sign, too.
     previous_valid_until: Timestamp,
 }
 
@@ -55,6 +57,7 @@ pub(crate) fn operation() -> Operation {
             json!({
                 "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
                 "secret": "whsec_…44 characters of base64…",
+                "public_keys": ["whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="],
                 "previous_valid_until": "2026-01-02T00:00:00.000Z",
             }),
         )
@@ -76,8 +79,8 @@ pub(crate) async fn handler(
     if_match.check(webhook.version)?;
     let now = core.clock.now();
     let secret = SigningSecret::generate(&core.entropy)?;
-    let sealed = secret.seal(&*core.keys.ring().await, id, &core.entropy)?;
-    let rotated = webhook.rotate(sealed, overlap, now);
+    let new = SealedSecret::with_new_key(&secret, &*core.keys.ring().await, id, &core.entropy)?;
+    let rotated = webhook.rotate(new, overlap, now);
     let previous_valid_until = rotated.map_err(|error| Problem::because(Kind::LimitReached, error))?;
     webhook.updated_at = now;
     webhook.version += 1;
@@ -87,7 +90,8 @@ pub(crate) async fn handler(
     let written =
         table.commit_audited(org, &[entry], || table.transaction().update_webhook(&webhook)).await?;
     if written.is_ok() {
-        Ok(NoStore(Json(Answer { id, secret: secret.reveal_once(), previous_valid_until })))
+        let public_keys = webhook.public_keys(now).collect();
+        Ok(NoStore(Json(Answer { id, secret: secret.reveal_once(), public_keys, previous_valid_until })))
     } else {
         Err(Problem::of(Kind::Conflict).retry_after(1))
     }

@@ -101,7 +101,7 @@ async fn switch(
     for _ in 0..TRIES {
         let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
         let Some(status) = next(old.status, now) else {
-            return Ok((etag(old.version), Json(View::from(old))).into_response());
+            return Ok((etag(old.version), Json(View::at(old, now))).into_response());
         };
         let new = Webhook { status, updated_at: now, version: old.version + 1, ..old };
         if let Some(answer) = write(&state, &entries, new).await? {

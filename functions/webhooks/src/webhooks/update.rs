@@ -1,5 +1,7 @@
 //! `PATCH /api/webhooks/{id}` changes a webhook by a merge patch (RFC 7396).
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -7,13 +9,18 @@ use schemars::JsonSchema;
 use serde_json::json;
 use shared::audit::{Action, Entry, Origin};
 use shared::clock::Timestamp;
+use shared::context::Core;
+use shared::entropy::NoEntropy;
 use shared::http::{Fields, FromFieldsWith, IfMatch, Json as Body, Operation, Patch, PathId, etag};
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
 use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
-use shared::webhook::{Channel, EventPattern, RetrySchedule, Webhook};
+use shared::webhook::{
+    Channel, Condition, EventPattern, HeaderChanges, RetrySchedule, SealedHeaderChanges, SealedHeaders,
+    Webhook,
+};
 
 use super::create::{EVENT_TYPES_MAX, UrlText, check_url, schedule};
 use super::view::View;
@@ -23,6 +30,8 @@ pub(crate) struct Request {
     url: Patch<String>,
     event_types: Patch<Vec<EventPattern>>,
     channels: Patch<Vec<Channel>>,
+    filter: Patch<Vec<Condition>>,
+    headers: Patch<HeaderChanges>,
     description: Patch<Description>,
     metadata: Patch<Metadata>,
     timeout_seconds: Patch<u32>,
@@ -39,6 +48,11 @@ struct Described {
     url: String,
     event_types: Option<Vec<EventPattern>>,
     channels: Option<Vec<Channel>>,
+    /// Replaced as a whole.
+    #[schemars(length(max = 10))]
+    filter: Option<Vec<Condition>>,
+    /// Header by header: those that are not named stay, null takes one away, or, for `headers` itself, all.
+    headers: Option<BTreeMap<String, Option<String>>>,
     description: Option<Description>,
     metadata: Option<Metadata>,
     #[schemars(range(min = 1, max = 30))]
@@ -64,6 +78,8 @@ impl FromFieldsWith<Webhooks> for Request {
             url,
             event_types: fields.patch_texts("event_types", EVENT_TYPES_MAX),
             channels: fields.patch_texts("channels", Webhook::CHANNELS_MAX),
+            filter: fields.patch_objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read),
+            headers: fields.patch_object("headers", HeaderChanges::read),
             description: fields.patch_text("description"),
             metadata: fields.patch("metadata", Metadata::read),
             timeout_seconds: fields.patch_integer("timeout_seconds", 1..=Webhook::TIMEOUT_SECONDS_MAX),
@@ -80,6 +96,8 @@ impl Request {
             ("url", self.url != Patch::Keep),
             ("event_types", self.event_types != Patch::Keep),
             ("channels", self.channels != Patch::Keep),
+            ("filter", self.filter != Patch::Keep),
+            ("headers", self.headers != Patch::Keep),
             ("description", self.description != Patch::Keep),
             ("metadata", self.metadata != Patch::Keep),
             ("timeout_seconds", self.timeout_seconds != Patch::Keep),
@@ -89,11 +107,22 @@ impl Request {
         named.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 
-    fn apply(&self, old: Webhook, now: Timestamp) -> Webhook {
+    fn apply(
+        &self,
+        headers: &Patch<SealedHeaderChanges>,
+        old: Webhook,
+        now: Timestamp,
+    ) -> Result<Webhook, Violation> {
         let seconds = self.timeout_seconds.clone().apply(Some(old.timeout_seconds));
-        Webhook {
+        Ok(Webhook {
+            headers: match headers {
+                Patch::Keep => old.headers,
+                Patch::Clear => SealedHeaders::default(),
+                Patch::Set(changes) => old.headers.after(changes)?,
+            },
             url: self.url.clone().or(old.url),
             channels: self.channels.clone().apply(Some(old.channels)).unwrap_or_default(),
+            filter: self.filter.clone().apply(Some(old.filter)).unwrap_or_default(),
             event_types: self.event_types.clone().apply(Some(old.event_types)).unwrap_or_default(),
             description: self.description.clone().apply(old.description),
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),
@@ -103,7 +132,7 @@ impl Request {
             updated_at: now,
             version: old.version + 1,
             ..old
-        }
+        })
     }
 }
 
@@ -128,15 +157,31 @@ pub(crate) async fn handler(
     let (table, org, now) = (&state.core.table, caller.org(), state.core.clock.now());
     let entry = caller.entry(&origin, Action::WebhookUpdated, now).on(id);
     let entries = [entry.with("fields", request.named().join(" "))];
+    let headers = seal(&state.core, &request.headers, id).await?;
     for _ in 0..TRIES {
         let old = table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
         if_match.check(old.version)?;
-        let new = request.apply(old, now);
+        let new =
+            request.apply(&headers, old, now).map_err(|violation| Problem::field("/headers", violation))?;
         if let Some(answer) = write(&state, &entries, new).await? {
             return Ok(answer);
         }
     }
     Err(Problem::of(Kind::Conflict).retry_after(1))
+}
+
+async fn seal(
+    core: &Core,
+    headers: &Patch<HeaderChanges>,
+    webhook: WebhookId,
+) -> Result<Patch<SealedHeaderChanges>, NoEntropy> {
+    Ok(match headers {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear => Patch::Clear,
+        Patch::Set(changes) => {
+            Patch::Set(changes.clone().seal(&*core.keys.ring().await, webhook, &core.entropy)?)
+        }
+    })
 }
 
 /// Writes a changed webhook with its records, and tells of it: the answer that shows it, or nothing where
@@ -147,12 +192,13 @@ pub(super) async fn write(
     new: Webhook,
 ) -> Result<Option<Response>, Problem> {
     let table = &core.table;
-    let told = json!(View::from(new.clone()));
+    let now = core.clock.now();
+    let told = json!(View::at(new.clone(), now));
     let event = operational.prepare(new.org, OperationalKind::WebhookUpdated, None, told).await?;
     let build = || table.transaction().update_webhook(&new)?.tell(event.as_ref());
     if table.commit_audited(new.org, entries, build).await?.is_err() {
         return Ok(None);
     }
     operational.dispatch(event).await;
-    Ok(Some((etag(new.version), Json(View::from(new))).into_response()))
+    Ok(Some((etag(new.version), Json(View::at(new, now))).into_response()))
 }

@@ -12,7 +12,8 @@ use shared::http::{Fields, FromFields, Json as Body, NoStore, Operation};
 use shared::id::{EventId, WebhookId};
 use shared::principal::Principal;
 use shared::problem::{Problem, Violation};
-use shared::webhook::{SigningSecret, Webhook};
+use shared::secret::UnsealError;
+use shared::webhook::{PublicKey, SigningSecret, Webhook};
 
 use crate::Webhooks;
 
@@ -71,11 +72,11 @@ pub(crate) enum Code {
     TimestampMalformed,
     /// It is more than five minutes ago, or ahead: an old delivery, or a clock that is wrong.
     TimestampOutOfTolerance,
-    /// `webhook-signature` has nothing of the form `v1,` and base64 in it.
+    /// `webhook-signature` has nothing of the form `v1,` or `v1a,` and base64 in it.
     SignatureMalformed,
     /// The signature is of the event as it was sent, but the body is another: it was parsed and written again.
     BodyChanged,
-    /// No secret that signs for this webhook made the signature.
+    /// No secret and no key that signs for this webhook made the signature.
     UnknownSecret,
 }
 
@@ -87,7 +88,7 @@ pub(crate) struct Answer {
     code: Code,
     /// The same in a sentence.
     detail: &'static str,
-    /// Which secret signed, if one did: 0 for the current one, 1 for the one before it.
+    /// Which secret, or the key beside it, signed, if one did: 0 for the current one, 1 for the one before it.
     secret: Option<usize>,
 }
 
@@ -99,11 +100,13 @@ impl Answer {
             Code::TimestampOutOfTolerance => {
                 "`webhook-timestamp` is more than five minutes from now: use the delivery's own headers, and a clock that is right"
             }
-            Code::SignatureMalformed => "`webhook-signature` has no part of the form `v1,` and base64",
+            Code::SignatureMalformed => {
+                "`webhook-signature` has no part of the form `v1,` or `v1a,` and base64"
+            }
             Code::BodyChanged => {
                 "the signature is of the event as it was sent, but the body has other bytes: verify it before it is parsed"
             }
-            Code::UnknownSecret => "no secret of this webhook made the signature",
+            Code::UnknownSecret => "no secret and no key of this webhook made the signature",
         };
         Self { valid: code == Code::Valid, code, detail, secret }
     }
@@ -136,41 +139,58 @@ pub(crate) async fn handler(
         Ok(id) => table.event(org, id, now).await?,
         Err(_) => None,
     };
-    let secrets = secrets(&core, &webhook, now).await?;
-    let (code, secret) = judge(&request, event.as_ref(), &secrets, now);
+    let signers = signers(&core, &webhook, now).await?;
+    let (code, secret) = judge(&request, event.as_ref(), &signers, now);
     Ok(NoStore(Json(Answer::of(code, secret))))
 }
 
-async fn secrets(
+/// A secret, and the key beside it.
+struct Signer {
+    secret: SigningSecret,
+    key: Option<PublicKey>,
+}
+
+impl Signer {
+    fn made(&self, part: &str, message: &[u8]) -> bool {
+        part == self.secret.sign(message) || self.key.is_some_and(|key| key.verifies(message, part))
+    }
+}
+
+async fn signers(
     core: &shared::context::Core,
     webhook: &Webhook,
     now: Timestamp,
-) -> Result<Vec<SigningSecret>, Problem> {
+) -> Result<Vec<Signer>, Problem> {
     let mut ring = core.keys.ring().await;
     for kid in webhook.signing(now).filter_map(|secret| secret.sealed.kid()) {
         ring = core.keys.ring_with(kid).await;
     }
-    let open = webhook.signing(now).map(|secret| SigningSecret::unseal(&secret.sealed, &ring, webhook.id));
-    open.collect::<Result<_, _>>().map_err(|error| Problem::internal(&error))
+    let open = webhook.signing(now).map(|stored| {
+        let secret = SigningSecret::unseal(&stored.sealed, &ring, webhook.id)?;
+        Ok(Signer { secret, key: stored.key.as_ref().map(|key| key.public) })
+    });
+    open.collect::<Result<_, _>>().map_err(|error: UnsealError| Problem::internal(&error))
 }
 
 /// In the order in which a receiver checks. The secret is told also where something else is wrong.
 fn judge(
     request: &Request,
     event: Option<&Event>,
-    secrets: &[SigningSecret],
+    signers: &[Signer],
     now: Timestamp,
 ) -> (Code, Option<usize>) {
     let Some(seconds) = request.timestamp.parse::<i64>().ok().filter(|seconds| *seconds >= 0) else {
         return (Code::TimestampMalformed, None);
     };
-    let given: Vec<_> = request.signature.split(' ').filter(|part| part.starts_with("v1,")).collect();
+    // Others may stand beside them: the form is made to be added to.
+    let ours = |part: &&str| part.starts_with("v1,") || part.starts_with("v1a,");
+    let given: Vec<_> = request.signature.split(' ').filter(ours).collect();
     if given.is_empty() {
         return (Code::SignatureMalformed, None);
     }
     let made_with = |body: &str| {
         let message = format!("{}.{seconds}.{body}", request.id);
-        secrets.iter().position(|secret| given.contains(&secret.sign(message.as_bytes()).as_str()))
+        signers.iter().position(|signer| given.iter().any(|part| signer.made(part, message.as_bytes())))
     };
     let signed = made_with(&request.body);
     let sent_at = Timestamp::from_seconds(seconds);

@@ -1,12 +1,16 @@
 //! A webhook as callers see it: everything but its secrets.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::id::WebhookId;
 use shared::name::{Description, Metadata};
-use shared::webhook::{Channel, Disabled, EventPattern, RetrySchedule, Status, Webhook};
+use shared::webhook::{
+    Channel, Condition, Disabled, EventPattern, PublicKey, RetrySchedule, Status, Webhook,
+};
 
 /// Whether a webhook receives.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -41,6 +45,10 @@ pub(crate) struct View {
     event_types: Vec<EventPattern>,
     /// Empty means all, and what is in none.
     channels: Vec<Channel>,
+    /// What has to hold of an event's `data`; empty means nothing.
+    filter: Vec<Condition>,
+    /// The names of the headers that go along with its deliveries, and `***` for their values.
+    headers: BTreeMap<String, &'static str>,
     description: Option<Description>,
     metadata: Metadata,
     /// How long one attempt may take in all.
@@ -49,6 +57,9 @@ pub(crate) struct View {
     retry_schedule_seconds: RetrySchedule,
     /// How many deliveries are sent in a second, at the most.
     max_per_second: Option<u32>,
+    /// What deliveries verify with, beside the secret: the current key first, then those in their overlap. None on
+    /// webhooks from before there were keys, until their secret is rotated.
+    public_keys: Vec<PublicKey>,
     status: StatusView,
     disabled_reason: Option<DisabledReason>,
     disabled_at: Option<Timestamp>,
@@ -57,8 +68,10 @@ pub(crate) struct View {
     updated_at: Timestamp,
 }
 
-impl From<Webhook> for View {
-    fn from(webhook: Webhook) -> Self {
+impl View {
+    /// The webhook at `now`: keys whose overlap is over are not shown.
+    pub(crate) fn at(webhook: Webhook, now: Timestamp) -> Self {
+        let public_keys = webhook.public_keys(now).collect();
         let (status, disabled_reason, disabled_at, paused_at) = match webhook.status {
             Status::Active => (StatusView::Active, None, None, None),
             Status::Paused { at } => (StatusView::Paused, None, None, Some(at)),
@@ -74,11 +87,14 @@ impl From<Webhook> for View {
             url: webhook.url,
             event_types: webhook.event_types,
             channels: webhook.channels,
+            filter: webhook.filter,
+            headers: webhook.headers.masked(),
             description: webhook.description,
             metadata: webhook.metadata,
             timeout_seconds: webhook.timeout_seconds,
             retry_schedule_seconds: webhook.retry_schedule,
             max_per_second: webhook.max_per_second,
+            public_keys,
             status,
             disabled_reason,
             disabled_at,
@@ -87,20 +103,21 @@ impl From<Webhook> for View {
             updated_at: webhook.updated_at,
         }
     }
-}
 
-impl View {
     pub(crate) fn example() -> Value {
         json!({
             "id": "whk_01kdvdna000w3ge1r70w3ge1r7",
             "url": "https://example.com/hooks",
             "event_types": ["invoice.*"],
             "channels": [],
+            "filter": [{ "path": "$.customer.plan", "op": "eq", "value": "gold" }],
+            "headers": { "authorization": "***" },
             "description": null,
             "metadata": {},
             "timeout_seconds": 15,
             "retry_schedule_seconds": [5, 300, 1800, 7200, 18000, 36000, 36000],
             "max_per_second": null,
+            "public_keys": ["whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="],
             "status": "active",
             "disabled_reason": null,
             "disabled_at": null,

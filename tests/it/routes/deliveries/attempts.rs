@@ -28,7 +28,8 @@ async fn a_delivery_is_signed_as_the_public_library_signs() {
     assert_eq!(call.header("content-type"), Some("application/json"));
     let signer = Webhook::new(&webhook.secret).unwrap();
     let expected = signer.sign(&event, 1_767_225_600, &call.body).unwrap();
-    assert_eq!(call.header("webhook-signature"), Some(expected.as_str()));
+    let signatures = call.header("webhook-signature").unwrap();
+    assert!(signatures.split(' ').any(|part| part == expected), "{signatures}");
     assert_eq!(
         call.json(),
         json!({ "type": "invoice.paid", "timestamp": "2026-01-01T00:00:00.000Z", "data": { "id": 7 } })

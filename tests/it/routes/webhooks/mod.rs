@@ -1,7 +1,10 @@
 //! `/api/webhooks`.
 
 mod change;
+mod conditions;
 mod create;
+mod headers;
+mod keys;
 mod list;
 mod retries;
 mod replay;

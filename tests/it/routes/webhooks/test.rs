@@ -34,7 +34,8 @@ async fn a_test_event_goes_to_its_webhook_alone_whatever_that_names_and_shows_wh
     let signer = standardwebhooks::Webhook::new(made["secret"].as_str().unwrap()).unwrap();
     let id = calls[0].header("webhook-id").unwrap();
     let expected = signer.sign(id, 1_767_225_600, &calls[0].body).unwrap();
-    assert_eq!(calls[0].header("webhook-signature"), Some(expected.as_str()));
+    let signatures = calls[0].header("webhook-signature").unwrap();
+    assert!(signatures.split(' ').any(|part| part == expected), "{signatures}");
     assert_eq!(other.calls().len(), 0);
 }
 

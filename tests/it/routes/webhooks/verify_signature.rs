@@ -35,6 +35,7 @@ async fn each_step_that_fails_is_named() {
     for (field, value, code, secret) in [
         ("body", rewritten.as_str(), "body_changed", json!(0)),
         ("signature", forged, "unknown_secret", json!(null)),
+        ("signature", "v1a,abc", "unknown_secret", json!(null)),
         ("signature", "v2,abc", "signature_malformed", json!(null)),
         ("signature", "", "signature_malformed", json!(null)),
         ("timestamp", "soon", "timestamp_malformed", json!(null)),
@@ -64,6 +65,19 @@ async fn in_a_rotation_it_says_which_secret_signed() {
     assert_eq!(verdict(&app, &ada, &both).await, ("valid".to_owned(), json!(0)));
     app.advance(60);
     assert_eq!(verdict(&app, &ada, &before).await, ("unknown_secret".to_owned(), json!(null)));
+}
+
+#[tokio::test]
+async fn the_signature_of_the_key_is_enough_and_so_is_that_of_the_secret() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    let both = seen(&app, &ada, &receiver, &webhook.id).await;
+    for part in both["signature"].as_str().unwrap().split(' ') {
+        let mut one = both.clone();
+        one["signature"] = part.into();
+        assert_eq!(verdict(&app, &ada, &one).await, ("valid".to_owned(), json!(0)), "{part}");
+        one["body"] = json!("{}");
+        assert_eq!(verdict(&app, &ada, &one).await, ("body_changed".to_owned(), json!(0)), "{part}");
+    }
 }
 
 #[tokio::test]
