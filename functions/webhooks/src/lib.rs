@@ -1,6 +1,7 @@
 //! Webhooks: where events go, the events themselves, and what came of their deliveries.
 
 mod deliveries;
+mod event_types;
 mod events;
 mod webhooks;
 
@@ -15,6 +16,8 @@ use shared::operational::Operational;
 use shared::queue::Queue;
 use shared::scope::Scope;
 
+use crate::event_types as t;
+pub use crate::event_types::enforce::Schemas;
 use crate::webhooks as w;
 
 /// What this function holds while it runs.
@@ -28,6 +31,8 @@ pub struct Webhooks {
     pub egress: EgressPolicy,
     /// What tells of webhooks.
     pub operational: Operational,
+    /// What is remembered of event types.
+    pub schemas: Schemas,
 }
 
 impl FromRef<Webhooks> for Core {
@@ -38,7 +43,7 @@ impl FromRef<Webhooks> for Core {
 
 /// The table of contents of this function. `template.yaml` has to name the same rows.
 pub fn routes() -> Vec<Route<Webhooks>> {
-    of_webhooks().into_iter().chain(of_events_and_deliveries()).collect()
+    of_webhooks().into_iter().chain(of_events_and_deliveries()).chain(of_event_types()).collect()
 }
 
 fn of_webhooks() -> Vec<Route<Webhooks>> {
@@ -156,6 +161,18 @@ fn of_events_and_deliveries() -> Vec<Route<Webhooks>> {
             post(deliveries::resend::handler),
             deliveries::resend::operation,
         ),
+    ]
+}
+
+fn of_event_types() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    let (one, all) = ("/api/event-types/{name}", "/api/event-types");
+    vec![
+        Route::new(Method::POST, all, writes, post(t::create::handler), t::create::operation),
+        Route::new(Method::GET, all, reads, get(t::list::handler), t::list::operation),
+        Route::new(Method::GET, one, reads, get(t::read::handler), t::read::operation),
+        Route::new(Method::PATCH, one, writes, patch(t::update::handler), t::update::operation),
+        Route::new(Method::DELETE, one, writes, delete(t::delete::handler), t::delete::operation),
     ]
 }
 

@@ -119,6 +119,12 @@ actions! {
     WebhookResumed = "webhook.resumed";
     /// A delivery that had ended was sent again.
     DeliveryResent = "delivery.resent";
+    /// An event type was written down.
+    EventTypeCreated = "event_type.created";
+    /// An event type was changed.
+    EventTypeUpdated = "event_type.updated";
+    /// An event type was taken off the list.
+    EventTypeDeleted = "event_type.deleted";
 }
 
 /// Whether it was done.

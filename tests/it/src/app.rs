@@ -130,6 +130,7 @@ impl App {
             queue: deliveries.clone(),
             egress,
             operational: operational.clone(),
+            schemas: webhooks::Schemas::default(),
         };
         let functions = Functions {
             auth: auth::router(auth),
