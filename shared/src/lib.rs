@@ -30,6 +30,7 @@ pub mod link;
 pub mod api_key;
 pub mod standing;
 pub mod webhook;
+pub mod event_type;
 pub mod event;
 pub mod health;
 pub mod delivery;

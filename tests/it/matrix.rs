@@ -62,6 +62,7 @@ fn path(row: &RouteRow, org: OrgId) -> String {
         .replace("{user_id}", &format!("usr_{ulid}"))
         .replace("{invitation_id}", &format!("inv_{ulid}"))
         .replace("{domain}", "example.com")
+        .replace("{name}", "made.up")
 }
 
 /// An owner makes the organisation; somebody else is a member of it in one role.

@@ -37,6 +37,7 @@ fn below(path: &str) -> String {
     path.replace("{user_id}", &format!("usr_{ulid}"))
         .replace("{invitation_id}", &format!("inv_{ulid}"))
         .replace("{domain}", "example.com")
+        .replace("{name}", "made.up")
 }
 
 fn scope_of(row: &RouteRow) -> Option<Scope> {

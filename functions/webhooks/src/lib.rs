@@ -1,6 +1,7 @@
 //! Webhooks: where events go, the events themselves, and what came of their deliveries.
 
 mod deliveries;
+mod event_types;
 mod events;
 mod replays;
 mod webhooks;
@@ -16,6 +17,8 @@ use shared::operational::Operational;
 use shared::queue::Queue;
 use shared::scope::Scope;
 
+use crate::event_types as t;
+pub use crate::event_types::enforce::Schemas;
 use crate::webhooks as w;
 
 /// What this function holds while it runs.
@@ -29,6 +32,8 @@ pub struct Webhooks {
     pub egress: EgressPolicy,
     /// What tells of webhooks.
     pub operational: Operational,
+    /// What is remembered of event types.
+    pub schemas: Schemas,
 }
 
 impl FromRef<Webhooks> for Core {
@@ -39,7 +44,9 @@ impl FromRef<Webhooks> for Core {
 
 /// The table of contents of this function. `template.yaml` has to name the same rows.
 pub fn routes() -> Vec<Route<Webhooks>> {
-    [of_webhooks(), of_signatures(), of_events_and_deliveries(), of_replays()].into_iter().flatten().collect()
+    let families =
+        [of_webhooks(), of_signatures(), of_events_and_deliveries(), of_replays(), of_event_types()];
+    families.into_iter().flatten().collect()
 }
 
 fn of_webhooks() -> Vec<Route<Webhooks>> {
@@ -197,6 +204,18 @@ fn of_replays() -> Vec<Route<Webhooks>> {
             post(replays::cancel::handler),
             replays::cancel::operation,
         ),
+    ]
+}
+
+fn of_event_types() -> Vec<Route<Webhooks>> {
+    let (reads, writes) = (Access::Scope(Scope::WebhooksRead), Access::Scope(Scope::WebhooksWrite));
+    let (one, all) = ("/api/event-types/{name}", "/api/event-types");
+    vec![
+        Route::new(Method::POST, all, writes, post(t::create::handler), t::create::operation),
+        Route::new(Method::GET, all, reads, get(t::list::handler), t::list::operation),
+        Route::new(Method::GET, one, reads, get(t::read::handler), t::read::operation),
+        Route::new(Method::PATCH, one, writes, patch(t::update::handler), t::update::operation),
+        Route::new(Method::DELETE, one, writes, delete(t::delete::handler), t::delete::operation),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The Lambda function `webhooks`: a wire between the runtime and the router.
 
 use shared::boot::{self, boot};
-use webhooks::Webhooks;
+use webhooks::{Schemas, Webhooks};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -12,5 +12,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("webhooks").await?;
     let (queue, egress, operational) = (boot.queue()?, boot.egress()?, boot.operational()?);
-    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress, operational })).await
+    let schemas = Schemas::default();
+    boot::serve(webhooks::router(Webhooks { core: boot.core, queue, egress, operational, schemas })).await
 }

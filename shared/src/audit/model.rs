@@ -123,6 +123,12 @@ actions! {
     ReplayStarted = "replay.started";
     /// A replay was cancelled.
     ReplayCancelled = "replay.cancelled";
+    /// An event type was written down.
+    EventTypeCreated = "event_type.created";
+    /// An event type was changed.
+    EventTypeUpdated = "event_type.updated";
+    /// An event type was taken off the list.
+    EventTypeDeleted = "event_type.deleted";
 }
 
 /// Whether it was done.

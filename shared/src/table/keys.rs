@@ -33,6 +33,7 @@
 //! | P25 | organisation that published in an hour | `active#<hour>#<shard>` | `org` |
 //! | P26 | how a webhook's receiver does | `org#whk` | `health` |
 //! | P27 | parked delivery, in the order of the events | `org#whk#backlog` | `evt` |
+//! | P28 | event type | `org` | `type#<name>` |
 //! | P29 | replay | `org` | `rpl` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -317,6 +318,16 @@ pub fn active(hour: i64, org: OrgId) -> Key {
 /// P25: where the organisations of an hour begin in a shard.
 pub fn active_in(hour: i64, shard: u8) -> Key {
     Key::new(format_args!("active#{hour:08}#{shard}"), format_args!("{}_", OrgId::PREFIX))
+}
+
+/// P28: a type of event that an organisation has written down.
+pub fn event_type(org: OrgId, name: &str) -> Key {
+    Key::new(org, format_args!("type#{name}"))
+}
+
+/// P28: where the event types of an organisation begin.
+pub fn event_types(org: OrgId) -> Key {
+    Key::new(org, "type#")
 }
 
 /// P10: an event that would be the first of those made from `at` on, in the bucket of that day.

@@ -3,6 +3,7 @@
 pub(crate) mod api_keys;
 mod auth;
 mod deliveries;
+mod event_types;
 mod events;
 mod oauth;
 mod organizations;

@@ -131,6 +131,7 @@ impl App {
             queue: deliveries.clone(),
             egress,
             operational: operational.clone(),
+            schemas: webhooks::Schemas::default(),
         };
         let functions = Functions {
             auth: auth::router(auth),

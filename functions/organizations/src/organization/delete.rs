@@ -53,6 +53,15 @@ async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
             table.forget_api_key(org, key.key.id).await?;
         }
     }
+    loop {
+        let types = table.event_types(org, None, 100).await?;
+        if types.is_empty() {
+            break;
+        }
+        for registered in types {
+            table.forget_event_type(&registered).await?;
+        }
+    }
     for domain in table.domains(org).await? {
         let verified = domain.status != DomainStatus::Pending;
         let gone = table.transaction().delete_domain(&domain, verified)?.commit().await?;

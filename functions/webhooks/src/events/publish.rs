@@ -50,7 +50,7 @@ pub(crate) struct Request {
 }
 
 /// A type that others may publish.
-struct OwnType(EventType);
+pub(crate) struct OwnType(pub(crate) EventType);
 
 impl std::str::FromStr for OwnType {
     type Err = Violation;
@@ -172,13 +172,30 @@ pub(super) async fn accept(
     request: &Request,
     webhooks: Option<&[Webhook]>,
 ) -> Result<Event, Problem> {
-    let event = match header.or_else(|| request.id.clone()) {
+    let claim = header.or_else(|| request.id.clone()).map(|key| Claim::new(org, &key, ROUTE, digest));
+    check(state, org, claim.as_ref(), request).await?;
+    let event = match claim {
         None => publish(state, org, new_id(state)?, request, webhooks).await?,
-        Some(key) => {
-            publish_once(state, org, &Claim::new(org, &key, ROUTE, digest), request, webhooks).await?
-        }
+        Some(claim) => publish_once(state, org, &claim, request, webhooks).await?,
     };
     Ok(event)
+}
+
+/// Refuses data that does not match the schema of the type, if that is enforced. What was begun under a key goes on
+/// as it began, whatever the schema says by now.
+async fn check(
+    Webhooks { core, schemas, .. }: &Webhooks,
+    org: OrgId,
+    claim: Option<&Claim>,
+    request: &Request,
+) -> Result<(), Problem> {
+    match (schemas.check(core, org, &request.r#type, &request.data).await, claim) {
+        (Err(problem), Some(claim)) if problem.kind == Kind::ValidationFailed => {
+            let begun = core.table.claimed(claim, core.clock.now()).await?.is_some();
+            if begun { Ok(()) } else { Err(problem) }
+        }
+        (checked, _) => checked,
+    }
 }
 
 fn new_id(Webhooks { core, .. }: &Webhooks) -> Result<EventId, NoEntropy> {

@@ -50,8 +50,8 @@ async fn a_key_publishes_and_what_it_costs_is_one_query_and_one_put() {
     app.post("/api/events", &key, &body).send().await.expect(202);
     assert_eq!(
         app.table_calls(),
-        ["GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query", "PutItem"],
-        "cold: who is calling, that the key was used, who publishes this hour, then the event"
+        ["GetItem", "BatchGetItem", "UpdateItem", "GetItem", "PutItem", "Query", "PutItem"],
+        "cold: who is calling, that the key was used, the type, who publishes this hour, then the event"
     );
     app.post("/api/events", &key, &body).send().await.expect(202);
     assert_eq!(app.table_calls(), ["Query", "PutItem"], "warm");

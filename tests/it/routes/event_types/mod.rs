@@ -1,0 +1,6 @@
+//! `/api/event-types`.
+
+mod change;
+mod create;
+mod enforce;
+mod list;
