@@ -59,8 +59,11 @@ impl TargetUrl {
     pub fn parse(text: &str, policy: &EgressPolicy) -> Result<Self, TargetUrlError> {
         check_text(text)?;
         let mut url = Url::parse(text)?;
-        // `example.com.` is `example.com`, and no certificate or `Host` rule knows the dot.
-        if let Some(name) = url.domain().and_then(|name| name.strip_suffix('.')).map(str::to_owned) {
+        // `example.com.` is `example.com`, and no certificate or `Host` rule knows the dot. Of two dots none is
+        // taken: without one, the rest of `8.8.8.8..` would be read as an address.
+        let one_dot =
+            |name: &str| name.strip_suffix('.').filter(|rest| !rest.ends_with('.')).map(str::to_owned);
+        if let Some(name) = url.domain().and_then(one_dot) {
             url.set_host(Some(&name))?;
         }
         if url.as_str().len() > Self::BYTES_MAX {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,7 +101,22 @@ pub(crate) struct Forbidden(std::net::TcpListener);
 
 impl Forbidden {
     pub(crate) fn start() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(&[(Ipv4Addr::LOCALHOST, 0).into()])
+    }
+
+    /// At every address of this machine: of both families, unless it has no IPv6.
+    pub(crate) fn everywhere() -> Self {
+        Self::on(&[(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()])
+    }
+
+    /// At one address, on the port of somebody who may be called.
+    pub(crate) fn at(address: &str, port: u16) -> Self {
+        Self::on(&[SocketAddr::new(address.parse().unwrap(), port)])
+    }
+
+    /// At the first of these that this machine has.
+    fn on(addresses: &[SocketAddr]) -> Self {
+        let listener = std::net::TcpListener::bind(addresses).unwrap();
         listener.set_nonblocking(true).unwrap();
         Self(listener)
     }

@@ -207,6 +207,8 @@ fn what_is_not_a_plain_https_url_is_refused_with_the_reason() {
             ("https://[fe80::1%25eth0]/", "the URL cannot be read: invalid IPv6 address"),
             ("https://exa%00mple.com/", "the URL cannot be read: invalid international domain name"),
             ("https://example..com/", "the URL's host is refused: `example..com` is not a host name"),
+            ("https://example.com../", "the URL's host is refused: `example.com..` is not a host name"),
+            ("https://8.8.8.8../", "the URL's host is refused: `8.8.8.8..` is not a host name"),
             ("https://.example.com/", "the URL's host is refused: `.example.com` is not a host name"),
             ("https://exam*ple.com/", "the URL's host is refused: `exam*ple.com` is not a host name"),
         ],
