@@ -3,7 +3,9 @@
 mod activity;
 mod model;
 mod store;
+mod trace;
 
 pub use activity::{Activity, Hour, hour_of};
 pub use model::Event;
 pub(crate) use store::event_of;
+pub use trace::{SpanId, TraceContext};

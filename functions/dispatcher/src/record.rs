@@ -52,8 +52,9 @@ impl Dispatcher {
         let attempt = Attempt { number, at: now, outcome, duration_ms, response_body };
         let (plan, jitter) = (&webhook.retry_schedule, self.core.entropy.jitter()?);
         let next = schedule::next(plan, (number, outcome), now, event.expires_at(), jitter);
+        let trace = event.trace();
         tracing::info!(
-            event = %event.id, webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
+            event = %event.id, trace_id = trace.trace_id(), webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
             outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
             "delivery attempted"
         );
