@@ -113,7 +113,8 @@ impl Operational {
         let id = EventId::new(self.clock.now(), &self.entropy)?;
         self.note_active(org, id.made_at()).await?;
         let body = Event::body(id, &kind, &json).map_err(corrupt)?;
-        Ok(Some(Event { id, org, kind, body, matched, channels: Vec::new(), operational: true }))
+        let (channels, publishers_trace) = (Vec::new(), None);
+        Ok(Some(Event { id, org, kind, body, matched, channels, operational: true, publishers_trace }))
     }
 
     /// Puts on record that an organisation publishes, for the reconciler; to be called before an event of `at`

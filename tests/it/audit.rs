@@ -77,6 +77,30 @@ async fn every_change_of_a_key_or_a_webhook_is_on_record_with_who_and_from_where
 }
 
 #[tokio::test]
+async fn every_change_of_an_event_type_is_on_record() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let before = log(&app, &ada).await.len();
+    let create = || from_curl(app.post("/api/event-types", &ada.token, &json!({ "name": "a.b" }))).send();
+    create().await.expect(201);
+    create().await.expect(409);
+    let change = |method: Method| from_curl(app.call(method, "/api/event-types/a.b").bearer(&ada.token));
+    let body = json!({ "description": "a", "schema": { "type": "object" }, "enforce": true });
+    change(Method::PATCH).json(&body).send().await.expect(200);
+    change(Method::DELETE).send().await.expect(204);
+    change(Method::DELETE).send().await.expect(404);
+    let fields = json!({ "fields": "description schema enforce" });
+    assert_eq!(
+        said_after(&app, &ada, before).await,
+        [
+            json!(["event_type.created", "success", ada.user, "a.b", null]),
+            json!(["event_type.updated", "success", ada.user, "a.b", fields]),
+            json!(["event_type.deleted", "success", ada.user, "a.b", null]),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_key_that_its_maker_may_not_give_is_on_record_as_refused() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;

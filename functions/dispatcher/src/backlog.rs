@@ -96,7 +96,7 @@ impl Dispatcher {
             Breaker::Closed => Ok(()),
             Breaker::Open { since, probes, .. } => {
                 let candidate = parked[usize::from(probes) % parked.len()];
-                Box::pin(self.probe(place, &health, (since, probes), candidate, deadline)).await
+                self.probe(place, &health, (since, probes), candidate, deadline).await
             }
             Breaker::Draining { since, page, .. } => {
                 self.take_page(place, &health, (since, page), &parked, deadline).await
@@ -215,7 +215,7 @@ impl Dispatcher {
         if let Some(slot) = self.slot(&prepared, now).await? {
             return Ok(Tried::Later(slot));
         }
-        let attempted = self.attempt(prepared, deadline).await?;
+        let attempted = Box::pin(self.attempt(prepared, deadline)).await?;
         let stays = probe
             && matches!(attempted, Attempted::Now { outcome, .. } if !matches!(outcome, Outcome::Delivered { .. }));
         if !stays {

@@ -29,6 +29,7 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::delivery::{Delivery, InHand};
 use shared::entropy::NoEntropy;
+use shared::event::SpanId;
 use shared::health::Pace;
 use shared::id::OrgId;
 use shared::lane::Lane;
@@ -252,7 +253,8 @@ impl Dispatcher {
             return Err(DispatchError::Time);
         }
         let ring = self.ring_for(&prepared, now).await;
-        let (prepared, sent) = match sign::sign(prepared, &ring, &self.egress, now)? {
+        let span = SpanId::new(&self.core.entropy)?;
+        let (prepared, sent) = match sign::sign(prepared, &ring, &self.egress, (now, span))? {
             sign::Signed::Request(prepared, request) => (prepared, self.sender.send(request, timeout).await),
             sign::Signed::UrlRefused(prepared, sent) => (prepared, sent),
         };

@@ -73,8 +73,9 @@ impl Dispatcher {
             Next::Retry { .. } | Next::GiveUp if probe => Next::Park,
             next => next,
         };
+        let trace = event.trace();
         tracing::info!(
-            event = %event.id, webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
+            event = %event.id, trace_id = trace.trace_id(), webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
             outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
             "delivery attempted"
         );

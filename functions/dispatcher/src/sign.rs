@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue}
 use shared::address::{EgressPolicy, TargetUrl};
 use shared::clock::Timestamp;
 use shared::delivery::{Outcome, Unreachable};
+use shared::event::{SpanId, TraceContext};
 use shared::secret::{KeyRing, UnsealError};
 use shared::webhook::{self, HeaderText, SealedSecret, SigningKey, SigningSecret, Webhook};
 
@@ -28,7 +29,7 @@ pub(crate) fn sign(
     prepared: Prepared,
     ring: &KeyRing,
     egress: &EgressPolicy,
-    now: Timestamp,
+    (now, span): (Timestamp, SpanId),
 ) -> Result<Signed, DispatchError> {
     let url = match TargetUrl::parse(&prepared.webhook.url, egress) {
         Ok(url) => url,
@@ -41,6 +42,7 @@ pub(crate) fn sign(
     let signers = signers(&prepared.webhook, ring, now)?;
     let body = prepared.event.body.clone();
     let mut headers = headers(&prepared.event.id.to_string(), now, prepared.attempt, &body, &signers)?;
+    headers.extend(trace_headers(&prepared.event.trace(), span)?);
     headers.extend(own_headers(&prepared.webhook, ring)?);
     let request = SignedRequest { url, headers, body: Bytes::from(body), signed_at_ms: now.millis() };
     Ok(Signed::Request(prepared, request))
@@ -56,6 +58,19 @@ fn signers(webhook: &Webhook, ring: &KeyRing, now: Timestamp) -> Result<Vec<Sign
         Ok((secret, key))
     };
     webhook.signing(now).map(open).collect()
+}
+
+/// W3C Trace Context: the trace is the event's, and each attempt is a span of its own in it.
+fn trace_headers(
+    trace: &TraceContext,
+    span: SpanId,
+) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeaderValue> {
+    let parent = HeaderValue::from_str(&trace.parent(span))?;
+    let mut headers = vec![(HeaderName::from_static("traceparent"), parent)];
+    if let Some(state) = trace.state() {
+        headers.push((HeaderName::from_static("tracestate"), HeaderValue::from_str(state)?));
+    }
+    Ok(headers)
 }
 
 fn own_headers(webhook: &Webhook, ring: &KeyRing) -> Result<Vec<(HeaderName, HeaderValue)>, DispatchError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::trace::TraceContext;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::webhook::{Channel, EventType};
@@ -26,6 +27,8 @@ pub struct Event {
     pub channels: Vec<Channel>,
     /// Whether it is one of ours about the organisation itself.
     pub operational: bool,
+    /// The trace that its publisher named; see [`Event::trace`] for the others.
+    pub publishers_trace: Option<TraceContext>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +55,11 @@ impl Event {
             data: Box<RawValue>,
         }
         serde_json::from_str::<Data>(&self.body).map(|body| body.data)
+    }
+
+    /// The trace that its deliveries are in.
+    pub fn trace(&self) -> TraceContext {
+        self.publishers_trace.clone().unwrap_or_else(|| TraceContext::of_event(self.id))
     }
 
     /// When it was published.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::Event;
+use super::trace::TraceContext;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys};
@@ -20,18 +21,22 @@ pub(super) struct EventItem {
     channels: Vec<Channel>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     operational: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceContext>,
 }
 
 impl From<EventItem> for Event {
-    fn from(EventItem { event, org, kind, body, matched, channels, operational }: EventItem) -> Self {
-        Self { id: event, org, kind, body, matched, channels, operational }
+    fn from(item: EventItem) -> Self {
+        let EventItem { event, org, kind, body, matched, channels, operational, trace } = item;
+        Self { id: event, org, kind, body, matched, channels, operational, publishers_trace: trace }
     }
 }
 
 impl From<&Event> for EventItem {
     fn from(event: &Event) -> Self {
-        let Event { id, org, kind, body, matched, channels, operational } = event.clone();
-        Self { event: id, org, kind, body, matched, channels, operational }
+        let Event { id, org, kind, body, matched, channels, operational, publishers_trace: trace } =
+            event.clone();
+        Self { event: id, org, kind, body, matched, channels, operational, trace }
     }
 }
 

@@ -5,11 +5,12 @@
 use axum::Json;
 use axum::extract::{Extension, State};
 use futures_util::{StreamExt, stream};
+use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use shared::event::Event;
+use shared::event::{Event, TraceContext};
 use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json as Body, Operation, RequestId};
 use shared::principal::Principal;
 use shared::problem::{Problem, ProblemBody, Violation};
@@ -111,18 +112,21 @@ pub(crate) async fn handler(
     caller: Principal,
     header: Option<IdempotencyKey>,
     Extension(request_id): Extension<RequestId>,
+    headers: HeaderMap,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<Json<Answer>, Problem> {
     let org = caller.org();
     // For all of them: a webhook made before the call is matched.
     let webhooks = state.core.table.all_webhooks(org).await?;
+    let trace = TraceContext::of(&headers);
     let publish = |(place, item): (usize, Item)| {
-        let (state, webhooks, header) = (&state, &webhooks, &header);
+        let (state, webhooks, header, trace) = (&state, &webhooks, &header, trace.clone());
         async move {
             match item {
                 Item::Wrong(problem) => Err(problem),
                 Item::Event(request, digest) => {
                     let key = header.as_ref().and_then(|key| key.of_part(publish::ROUTE, place));
+                    let request = request.within(trace);
                     accept(state, org, (key, digest), &request, Some(webhooks)).await
                 }
             }

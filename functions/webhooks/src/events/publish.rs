@@ -11,14 +11,14 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
 use shared::entropy::NoEntropy;
-use shared::event::Event;
+use shared::event::{Event, TraceContext};
 use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json, Operation};
 use shared::id::{EventId, OrgId};
 use shared::idempotency::{Claim, Progress, Record};
@@ -47,6 +47,16 @@ pub(crate) struct Request {
     /// The channels that it is in: webhooks that name channels get it only if they name one of these.
     #[schemars(default, length(max = 20))]
     channels: Vec<Channel>,
+    /// The trace that the call is in, of its headers.
+    #[schemars(skip)]
+    trace: Option<TraceContext>,
+}
+
+impl Request {
+    /// The same, published in a trace.
+    pub(super) fn within(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
 }
 
 /// A type that others may publish.
@@ -77,7 +87,7 @@ impl FromFields for Request {
                 .ok_or_else(|| Violation::new("invalid_format", rule))
         });
         let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
-        Some(Self { r#type: kind?, data: data?.to_owned(), id, channels })
+        Some(Self { r#type: kind?, data: data?.to_owned(), id, channels, trace: None })
     }
 }
 
@@ -158,8 +168,10 @@ pub(crate) async fn handler(
     State(state): State<Webhooks>,
     caller: Principal,
     header: Option<IdempotencyKey>,
+    headers: HeaderMap,
     Json { value: request, digest }: Json<Request>,
 ) -> Result<Response, Problem> {
+    let request = request.within(TraceContext::of(&headers));
     let event = accept(&state, caller.org(), (header, digest), &request, None).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
 }
@@ -287,6 +299,7 @@ async fn publish(
         matched: matched.map(|webhook| webhook.id).collect(),
         channels: request.channels.clone(),
         operational: false,
+        publishers_trace: request.trace.clone(),
     };
     let event = if core.table.put_event(&event).await? {
         event
@@ -295,5 +308,7 @@ async fn publish(
     };
     let now = core.clock.now();
     queue.send(&event.tasks(now), now).await?;
+    let (trace, matched) = (event.trace(), event.matched.len());
+    tracing::info!(event = %event.id, organization = %org, trace_id = trace.trace_id(), matched, "event published");
     Ok(event)
 }

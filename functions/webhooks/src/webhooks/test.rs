@@ -68,8 +68,8 @@ fn test_event(Webhooks { core, .. }: &Webhooks, org: OrgId, webhook: WebhookId) 
     let data = RawValue::from_string(data).map_err(|error| internal(&error))?;
     let body = Event::body(id, &kind, &data).map_err(|error| internal(&error))?;
     // Of our own making, as operational events are: that it fails is told to whoever asks, and nobody else.
-    let matched = vec![webhook];
-    Ok(Event { id, org, kind, body, matched, channels: Vec::new(), operational: true })
+    let (matched, channels, publishers_trace) = (vec![webhook], Vec::new(), None);
+    Ok(Event { id, org, kind, body, matched, channels, operational: true, publishers_trace })
 }
 
 /// The delivery once it was tried, or as it is when the time is over.

@@ -5,3 +5,4 @@ mod idempotency;
 mod list;
 mod publish;
 mod read;
+mod trace;
