@@ -4,6 +4,7 @@
 
 mod answers;
 mod egress;
+mod hostile;
 mod receiver;
 
 use std::sync::Arc;
