@@ -315,3 +315,89 @@ async fn nobody_reads_the_health_of_another_organisations_webhook() {
     let answer = app.get(&format!("/api/webhooks/{}/health", webhook.id), &eve.token).send().await;
     assert_eq!(answer.problem(404), "not_found");
 }
+
+#[tokio::test]
+async fn a_slow_pace_holds_up_neither_trials_nor_the_drain() {
+    let app = App::start().await;
+    let ada = app.register(EMAIL).await;
+    let receiver = app.receiver().await;
+    let body = json!({ "url": receiver.url(), "max_per_second": 1 });
+    let made = app.post("/api/webhooks", &ada.token, &body).send().await.expect(201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    app.sweep().await;
+    receiver.otherwise(429);
+    let mut events = Vec::new();
+    for n in 0..8 {
+        app.advance(2);
+        events.push(app.publish(&ada, "a.b", &json!({ "n": n })).await);
+        app.drain().await;
+    }
+    pass(&app, 200).await;
+    receiver.otherwise(200);
+    pass(&app, 2000).await;
+    let ada = app.sign_in(&ada, EMAIL).await;
+    for event in &events {
+        assert_eq!(app.delivery(&ada, event, &id).await["status"], "delivered");
+    }
+    assert_eq!(
+        app.get(&format!("/api/webhooks/{id}/health"), &ada.token).send().await.expect(200)["parked"],
+        0
+    );
+}
+
+#[tokio::test]
+async fn trials_of_a_day_do_not_use_up_a_deliverys_own_attempts() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    let events = broken(&app, &ada, &receiver, 0..7).await;
+    pass(&app, 60).await;
+    for _ in 0..24 * 4 {
+        app.advance(1080);
+        app.drain().await;
+    }
+    receiver.otherwise(200);
+    // The oldest fails once more when it is taken.
+    receiver.refuse_when(|call| call.json()["data"]["n"] == 0);
+    pass(&app, 3600).await;
+    let ada = app.sign_in(&ada, EMAIL).await;
+    let found = app.delivery(&ada, &events[0], &webhook.id).await;
+    assert!(found["attempts"].as_u64().unwrap() > 20, "{found}");
+    assert_eq!(found["status"], "pending", "it goes on by its schedule");
+}
+
+#[tokio::test]
+async fn a_receiver_that_takes_everything_but_what_stands_in_front_gets_everything_else() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    receiver.refuse_when(|call| call.json()["data"]["n"].as_u64().unwrap() < 6);
+    let mut events = Vec::new();
+    for n in 0..12 {
+        app.hands.advance(Duration::from_millis(1));
+        events.push(app.publish(&ada, "a.b", &json!({ "n": n })).await);
+        app.drain().await;
+    }
+    pass(&app, 4 * 3600).await;
+    let ada = app.sign_in(&ada, EMAIL).await;
+    assert_eq!(statuses(&app, &ada, &webhook, &events[6..]).await, ["delivered"; 6]);
+}
+
+#[tokio::test]
+async fn two_trials_of_one_delivery_leave_it_in_the_backlog() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    let events = broken(&app, &ada, &receiver, 0..6).await;
+    pass(&app, 20).await;
+    let resume = || app.post(&format!("/api/webhooks/{}/resume", webhook.id), &ada.token, &json!({}));
+    resume().send().await.expect(200);
+    let first = app.receive();
+    // While the first trial is under way, somebody asks for another.
+    let (trial, ()) = tokio::join!(app.dispatch(&first), async {
+        resume().send().await.expect(200);
+        app.drain().await;
+    });
+    assert_eq!(trial, [""; 0]);
+    receiver.otherwise(200);
+    pass(&app, 2000).await;
+    let ada = app.sign_in(&ada, EMAIL).await;
+    assert_eq!(statuses(&app, &ada, &webhook, &events).await, ["delivered"; 6]);
+}

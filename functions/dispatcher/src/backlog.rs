@@ -7,19 +7,25 @@
 //! **Nothing stays behind.** Whoever parks looks at the breaker *after* that, and whoever closes it looks at
 //! the backlog *after* that. One of the two sees the other, and the backlog drains.
 
+use std::time::Duration;
+
 use shared::clock::Timestamp;
-use shared::delivery::{Delivery, InHand, Outcome};
+use shared::delivery::{Delivery, InHand, Outcome, State};
 use shared::health::{Breaker, Health};
 use shared::id::{DeliveryId, OrgId, WebhookId};
 use shared::lane::Lane;
 use shared::operational::OperationalKind;
-use shared::queue::TurnTask;
+use shared::queue::{DeliveryTask, TurnTask};
+use shared::table::StoreError;
 
 use crate::load::{Prepared, open};
 use crate::record::Attempted;
 use crate::{DispatchError, Dispatcher};
 
 type Place = (OrgId, WebhookId);
+
+/// How far clocks may be apart.
+const SKEW: Duration = Duration::from_secs(10);
 
 /// Which turn a message is for, and how often it was handed out.
 #[derive(Clone, Copy, Debug)]
@@ -95,13 +101,30 @@ impl Dispatcher {
         match health.breaker {
             Breaker::Closed => Ok(()),
             Breaker::Open { since, probes, .. } => {
-                let candidate = parked[usize::from(probes) % parked.len()];
+                let candidate = self.candidate(place, probes, &parked).await?;
                 self.probe(place, &health, (since, probes), candidate, deadline).await
             }
-            Breaker::Draining { since, page, .. } => {
-                self.take_page(place, &health, (since, page), &parked, deadline).await
+            Breaker::Draining { since, page, paced, .. } => {
+                self.take_page(place, &health, (since, page, paced), &parked, deadline).await
             }
         }
+    }
+
+    /// One of the oldest in turn, and now and then the newest: those in front may all be of a kind that the
+    /// receiver cannot take.
+    async fn candidate(
+        &self,
+        place: Place,
+        probes: u16,
+        oldest: &[DeliveryId],
+    ) -> Result<DeliveryId, DispatchError> {
+        let round = probes % (Breaker::CANDIDATES + 1);
+        if round == Breaker::CANDIDATES
+            && let Some(newest) = self.core.table.newest_parked(place.0, place.1).await?
+        {
+            return Ok(newest);
+        }
+        Ok(oldest[usize::from(round) % oldest.len()])
     }
 
     /// Tries one, and waits or drains.
@@ -115,8 +138,11 @@ impl Dispatcher {
     ) -> Result<(), DispatchError> {
         let (table, now) = (&self.core.table, self.core.clock.now());
         let in_hand = self.one(place, candidate, now).await?;
-        let webhook = in_hand.webhook.clone();
-        let tried = self.try_parked(place, in_hand, (candidate, true), deadline).await?;
+        let webhook = in_hand.as_ref().and_then(|in_hand| in_hand.webhook.clone());
+        let tried = match in_hand {
+            Some(in_hand) => self.try_parked(place, in_hand, (candidate, true, false), deadline).await?,
+            None => Tried::Dropped,
+        };
         let now = self.core.clock.now();
         let open = |probes, due| Breaker::Open { since, probes, due };
         let (next, told) = match (tried, webhook) {
@@ -150,43 +176,64 @@ impl Dispatcher {
         &self,
         place: Place,
         health: &Health,
-        (since, page): (Timestamp, u16),
+        (since, page, paced): (Timestamp, u16, bool),
         parked: &[DeliveryId],
         deadline: Timestamp,
     ) -> Result<(), DispatchError> {
         let mut next = None;
+        // A turn that waited for a slot has it: its first delivery asks for no other.
+        let mut paced = paced;
         for id in parked {
             let now = self.core.clock.now();
-            let in_hand = self.one(place, *id, now).await?;
+            let Some(in_hand) = self.one(place, *id, now).await? else { continue };
+            if in_hand.health.turn != health.turn {
+                // Somebody has begun another turn.
+                return Ok(());
+            }
             let timeout = in_hand.webhook.as_ref().map_or(0, |webhook| webhook.timeout_seconds);
-            let needed = std::time::Duration::from_secs(timeout.into()) + 2 * Self::OVERHEAD;
+            let needed = Duration::from_secs(timeout.into()) + 2 * Self::OVERHEAD;
             if deadline.since(now) < needed {
-                next = Some(Breaker::Draining { since, page, due: now });
+                next = Some(Breaker::Draining { since, page, due: now, paced });
                 break;
             }
-            match self.try_parked(place, in_hand, (*id, false), deadline).await? {
+            match self.try_parked(place, in_hand, (*id, false, paced), deadline).await? {
                 // Another turn has begun.
                 Tried::Attempted(Attempted::Now { opened: true, .. }) => return Ok(()),
                 Tried::Skipped => {
                     self.skip_parked(place, parked).await?;
-                    next = Some(Breaker::Draining { since, page: Self::SKIPPED, due: now });
+                    next = Some(Breaker::Draining { since, page: Self::SKIPPED, due: now, paced: false });
                     break;
                 }
                 Tried::Later(at) => {
-                    next = Some(Breaker::Draining { since, page, due: at });
+                    next = Some(Breaker::Draining { since, page, due: at, paced: true });
                     break;
                 }
-                Tried::Dropped | Tried::Attempted(_) => {}
+                Tried::Dropped => {}
+                Tried::Attempted(_) => paced = false,
             }
         }
         let next = next.unwrap_or_else(|| Breaker::ramped(since, page, self.core.clock.now()));
         self.go_on(place, health.turn, next, None).await.map(drop)
     }
 
-    async fn one(&self, place: Place, id: DeliveryId, now: Timestamp) -> Result<InHand, DispatchError> {
-        let mut read = self.core.table.in_hand(&[(place.0, id)], now).await?;
-        let lost = || shared::table::StoreError::Corrupt("nothing was read".to_owned());
-        Ok(read.pop().ok_or_else(lost)??)
+    /// What a delivery needs. Nothing where some of it cannot be read: that one leaves the backlog, so that it
+    /// does not hold up the others for ever, and goes to the log.
+    async fn one(
+        &self,
+        place: Place,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Option<InHand>, DispatchError> {
+        match self.core.table.in_hand(&[(place.0, id)], now).await?.pop() {
+            Some(Ok(in_hand)) => Ok(Some(in_hand)),
+            Some(Err(error @ StoreError::Corrupt(_))) => {
+                tracing::error!(%error, delivery = %id, "a parked delivery cannot be read, and leaves the backlog");
+                self.core.table.forget_parked(place.0, id).await?;
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(None),
+        }
     }
 
     /// Tries one of the backlog, as a trial or in the order of things. What was tried and has not failed in a
@@ -195,31 +242,52 @@ impl Dispatcher {
         &self,
         place: Place,
         in_hand: InHand,
-        (id, probe): (DeliveryId, bool),
+        (id, probe, paced): (DeliveryId, bool, bool),
         deadline: Timestamp,
     ) -> Result<Tried, DispatchError> {
         let (table, now) = (&self.core.table, self.core.clock.now());
         let InHand { event, webhook, delivery, organization, health } = in_hand;
         let Some(event) = event else {
-            table.unpark(place.0, id).await?;
+            table.forget_parked(place.0, id).await?;
             return Ok(Tried::Dropped);
         };
         let delivery = delivery.unwrap_or_else(|| Delivery::untried(id, event.kind.clone()));
+        let before = delivery.attempts;
+        if let State::Pending { due } = delivery.state
+            && due > now
+            && !delivery.waits_in_the_table(due)
+        {
+            if due.since(now) < SKEW {
+                // Whoever parks it may have a clock that is ahead, and be in the middle of it.
+                return Ok(Tried::Later(due));
+            }
+            // Its attempt is on record, and what came after that may have been cut off.
+            let next = DeliveryTask::new(place.0, id, delivery.attempts.saturating_add(1), due);
+            self.queue.send(&[next.into()], now).await?;
+        }
         let Ok(delivery) = delivery.unparked(now) else {
-            table.unpark(place.0, id).await?;
+            table.unpark(place.0, id, before).await?;
             return Ok(Tried::Dropped);
         };
         let Ok(webhook) = open(webhook, organization) else { return Ok(Tried::Skipped) };
         let attempt = delivery.attempts.saturating_add(1);
         let prepared = Prepared { org: place.0, event, webhook, delivery, attempt, health, probe };
-        if let Some(slot) = self.slot(&prepared, now).await? {
+        // A trial is one call in a while, and what was given a slot has it.
+        if !probe
+            && !paced
+            && let Some(slot) = self.slot(&prepared, now).await?
+        {
             return Ok(Tried::Later(slot));
         }
         let attempted = Box::pin(self.attempt(prepared, deadline)).await?;
-        let stays = probe
-            && matches!(attempted, Attempted::Now { outcome, .. } if !matches!(outcome, Outcome::Delivered { .. }));
-        if !stays {
-            table.unpark(place.0, id).await?;
+        let leaves = match attempted {
+            Attempted::Now { outcome: Outcome::Delivered { .. }, .. } => true,
+            Attempted::Now { .. } => !probe,
+            // Somebody else has recorded it: the next turn sees as what.
+            Attempted::Before => false,
+        };
+        if leaves {
+            table.unpark(place.0, id, before).await?;
         }
         Ok(Tried::Attempted(attempted))
     }
@@ -228,12 +296,13 @@ impl Dispatcher {
     async fn skip_parked(&self, place: Place, parked: &[DeliveryId]) -> Result<(), DispatchError> {
         let table = &self.core.table;
         for id in parked {
-            let InHand { event, delivery, .. } = self.one(place, *id, self.core.clock.now()).await?;
+            let Some(in_hand) = self.one(place, *id, self.core.clock.now()).await? else { continue };
+            let InHand { event, delivery, .. } = in_hand;
             let untried = event.map(|event| Delivery::untried(*id, event.kind));
             if let Some(Ok(skipped)) = delivery.or(untried).map(Delivery::skipped) {
                 table.record_untried(place.0, &skipped).await?;
             }
-            table.unpark(place.0, *id).await?;
+            table.forget_parked(place.0, *id).await?;
         }
         Ok(())
     }

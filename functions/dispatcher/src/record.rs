@@ -67,8 +67,9 @@ impl Dispatcher {
         let Sent { outcome, duration_ms, response_body } = sent;
         let now = self.core.clock.now();
         let attempt = Attempt { number, at: now, outcome, duration_ms, response_body };
+        let planned = number.saturating_sub(delivery.trials);
         let (plan, jitter) = (&webhook.retry_schedule, self.core.entropy.jitter()?);
-        let next = match schedule::next(plan, (number, outcome), now, event.expires_at(), jitter) {
+        let next = match schedule::next(plan, (planned, outcome), now, event.expires_at(), jitter) {
             // A trial says something of the receiver and nothing of the event.
             Next::Retry { .. } | Next::GiveUp if probe => Next::Park,
             next => next,

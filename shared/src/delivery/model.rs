@@ -83,6 +83,8 @@ pub struct Delivery {
     pub last_attempt: Option<Attempt>,
     /// The replay that sent it last.
     pub replay: Option<ReplayId>,
+    /// How many of the attempts were trials of a receiver that fails: the schedule does not count those.
+    pub trials: u16,
 }
 
 /// What was to be recorded comes too late: the delivery has gone on or ended.
@@ -94,7 +96,7 @@ impl Delivery {
     /// A delivery that has not been tried.
     pub fn untried(id: DeliveryId, event_type: EventType) -> Self {
         let state = State::Pending { due: id.event.made_at() };
-        Self { id, event_type, state, attempts: 0, last_attempt: None, replay: None }
+        Self { id, event_type, state, attempts: 0, last_attempt: None, replay: None, trials: 0 }
     }
 
     /// Whether attempt `number` is the one that is due.
@@ -118,7 +120,8 @@ impl Delivery {
             Next::Park => State::Parked,
             Next::GiveUp | Next::SwitchOff => State::Exhausted,
         };
-        Ok(Self { state, attempts: attempt.number, last_attempt: Some(attempt), ..self })
+        let trials = self.trials.saturating_add(u16::from(next == Next::Park));
+        Ok(Self { state, attempts: attempt.number, last_attempt: Some(attempt), trials, ..self })
     }
 
     /// The delivery while its receiver fails.

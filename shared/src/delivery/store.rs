@@ -137,6 +137,13 @@ struct DeliveryItem {
     last_attempt: Option<AttemptItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replay: Option<ReplayId>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    trials: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u16) -> bool {
+    *count == 0
 }
 
 impl DeliveryItem {
@@ -159,6 +166,7 @@ impl DeliveryItem {
             attempts: delivery.attempts,
             last_attempt: delivery.last_attempt.as_ref().map(Into::into),
             replay: delivery.replay,
+            trials: delivery.trials,
         }
     }
 }
@@ -182,6 +190,7 @@ impl TryFrom<DeliveryItem> for Delivery {
             attempts: item.attempts,
             last_attempt: item.last_attempt.map(TryInto::try_into).transpose()?,
             replay: item.replay,
+            trials: item.trials,
         })
     }
 }

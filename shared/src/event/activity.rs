@@ -120,7 +120,9 @@ impl Table {
     ) -> Result<(Vec<Event>, Option<EventId>), StoreError> {
         const DAY: i64 = 24 * 3600;
         let last_day = until.min(now);
-        let (mut day, mut from) = (after.made_at().max(now.minus(Event::KEPT)), keys::event(org, after));
+        // What is not kept any more is not looked for.
+        let after = after.max(EventId::earliest(now.minus(Event::KEPT)));
+        let (mut day, mut from) = (after.made_at(), keys::event(org, after));
         loop {
             let items = self.oldest(&keys::events_of_day(org, day), Some(&from), limit).await?;
             let next_day = Timestamp::from_seconds((day.seconds() / DAY + 1) * DAY);

@@ -18,8 +18,8 @@ pub struct Streak {
     pub last_at: Timestamp,
     /// What the last was.
     pub last_error: String,
-    /// Whether the administrators were warned that the webhook will be switched off.
-    pub warned: bool,
+    /// When the administrators were warned that the webhook will be switched off, if they were.
+    pub warned_at: Option<Timestamp>,
 }
 
 impl Streak {
@@ -31,6 +31,9 @@ impl Streak {
     pub const DISABLES_AFTER: Duration = Duration::from_hours(5 * 24);
     /// When its administrators are warned of that.
     pub const WARNS_AFTER: Duration = Duration::from_hours(60);
+    /// How much time they have, at the least: a webhook with little traffic may have failed for longer when its
+    /// failures are seen to be the receiver's.
+    const WARNED_FOR: Duration = Duration::from_hours(24);
 
     /// Whether it is the receiver that fails, and not what it was sent.
     pub fn is_the_receiver(&self) -> bool {
@@ -39,12 +42,13 @@ impl Streak {
 
     /// Whether its webhook is to be switched off at `now`.
     pub fn disables(&self, now: Timestamp) -> bool {
-        self.is_the_receiver() && now.since(self.since) >= Self::DISABLES_AFTER
+        let warned = self.warned_at.is_some_and(|at| now.since(at) >= Self::WARNED_FOR);
+        self.is_the_receiver() && warned && now.since(self.since) >= Self::DISABLES_AFTER
     }
 
     /// Whether its administrators are to be warned at `now`.
     pub fn warns(&self, now: Timestamp) -> bool {
-        self.is_the_receiver() && !self.warned && now.since(self.since) >= Self::WARNS_AFTER
+        self.is_the_receiver() && self.warned_at.is_none() && now.since(self.since) >= Self::WARNS_AFTER
     }
 }
 
@@ -70,6 +74,8 @@ pub enum Breaker {
         page: u16,
         /// When it is.
         due: Timestamp,
+        /// Whether that is the slot which the webhook's pace gave to its first delivery.
+        paced: bool,
     },
 }
 
@@ -81,25 +87,28 @@ impl Breaker {
     const PAGE_MAX: u16 = 64;
     /// How long one turn comes after the other, at the least.
     const TURN: Duration = Duration::from_secs(1);
-    /// Of how many of the oldest the trials take one in turn: the oldest may be one that its receiver can
-    /// never take.
+    /// Of how many of the oldest the trials take one in turn, before they take the newest once: the oldest may
+    /// be one that its receiver can never take.
     pub const CANDIDATES: u16 = 3;
 
+    /// The longest wait that a receiver can ask for: one answer must not silence its webhook for longer.
+    const ASKED_MAX: Duration = Duration::from_hours(6);
+
     /// How long after a trial that failed the next one is. `planned` is the wait that the webhook's schedule
-    /// has for it, `asked` what the receiver asks for, which counts in full.
+    /// has for it, `asked` what the receiver asks for.
     pub fn probe_wait(planned: Duration, asked: Option<Duration>) -> Duration {
-        planned.min(Self::PROBE_WAIT_MAX).max(asked.unwrap_or_default())
+        planned.min(Self::PROBE_WAIT_MAX).max(asked.unwrap_or_default().min(Self::ASKED_MAX))
     }
 
     /// Draining from now on.
     pub fn drains(since: Timestamp, now: Timestamp) -> Self {
-        Self::Draining { since, page: 1, due: now }
+        Self::Draining { since, page: 1, due: now, paced: false }
     }
 
     /// What follows a turn that took `page` and did not end in another state: twice as many.
     pub fn ramped(since: Timestamp, page: u16, now: Timestamp) -> Self {
         let page = page.saturating_mul(2).min(Self::PAGE_MAX);
-        Self::Draining { since, page, due: now.plus(Self::TURN) }
+        Self::Draining { since, page, due: now.plus(Self::TURN), paced: false }
     }
 }
 
@@ -148,12 +157,17 @@ impl Pace {
         Some((!restored).then_some(Self { per_1000_s: faster, since: now }))
     }
 
-    /// The time from one delivery to the next, if there is any limit.
-    pub fn interval(current: Option<Self>, max_per_second: Option<u32>) -> Option<Duration> {
+    /// How many are sent in a thousand seconds, if there is any limit.
+    pub fn per_1000_s(current: Option<Self>, max_per_second: Option<u32>) -> Option<u32> {
         let slowed = current.map(|pace| pace.per_1000_s);
         let asked = max_per_second.map(|limit| limit.saturating_mul(1000));
-        let per_1000_s = slowed.into_iter().chain(asked).min()?;
-        Some(Duration::from_millis(1_000_000 / u64::from(per_1000_s.max(1))))
+        slowed.into_iter().chain(asked).min()
+    }
+
+    /// The time from one delivery to the next, if there is any limit.
+    pub fn interval(current: Option<Self>, max_per_second: Option<u32>) -> Option<Duration> {
+        let per_1000_s = Self::per_1000_s(current, max_per_second)?;
+        Some(Duration::from_micros(1_000_000_000 / u64::from(per_1000_s.max(1))))
     }
 }
 
@@ -190,7 +204,7 @@ mod tests {
     fn streak(failures: u32, events: usize) -> Streak {
         let entropy = Entropy::system();
         let events = (0..events).map(|_| EventId::new(NOW, &entropy).unwrap()).collect();
-        Streak { since: NOW, failures, events, last_at: NOW, last_error: String::new(), warned: false }
+        Streak { since: NOW, failures, events, last_at: NOW, last_error: String::new(), warned_at: None }
     }
 
     #[test]
@@ -203,13 +217,14 @@ mod tests {
     fn five_days_of_failures_switch_off_and_half_of_them_warn() {
         let failing = streak(5, 3);
         let after = |hours| NOW.plus(Duration::from_hours(hours));
-        let told = |hours| (failing.warns(after(hours)), failing.disables(after(hours)));
-        assert_eq!(
-            [59, 60, 119, 120].map(told),
-            [(false, false), (true, false), (true, false), (true, true)]
-        );
-        assert!(!Streak { warned: true, ..failing }.warns(after(60)), "once");
-        assert!(!streak(1000, 2).disables(after(1000)));
+        let warns = [59, 60, 119, 120].map(|hours| failing.warns(after(hours)));
+        assert_eq!(warns, [false, true, true, true]);
+        let warned = |at| Streak { warned_at: Some(after(at)), ..failing.clone() };
+        assert!(!warned(60).warns(after(61)), "once");
+        let off = |at, hours| warned(at).disables(after(hours));
+        assert_eq!([off(60, 119), off(60, 120), off(119, 142), off(119, 143)], [false, true, false, true]);
+        assert!(!failing.disables(after(1000)), "nobody was warned");
+        assert!(!Streak { warned_at: Some(NOW), ..streak(1000, 2) }.disables(after(1000)));
     }
 
     #[test]
@@ -252,5 +267,6 @@ mod tests {
         assert_eq!(Breaker::probe_wait(minutes(5), None), minutes(5));
         assert_eq!(Breaker::probe_wait(minutes(600), None), minutes(15));
         assert_eq!(Breaker::probe_wait(minutes(600), Some(minutes(60))), minutes(60));
+        assert_eq!(Breaker::probe_wait(minutes(5), Some(Duration::MAX)), minutes(360));
     }
 }

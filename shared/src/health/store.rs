@@ -43,6 +43,8 @@ struct HealthItem {
     #[serde(with = "millis::optional", default)]
     due: Option<Timestamp>,
     #[serde(default)]
+    paced: bool,
+    #[serde(default)]
     turn: u64,
     #[serde(default)]
     pace: Option<u32>,
@@ -58,14 +60,14 @@ impl From<HealthItem> for Health {
             events: item.events,
             last_at: item.last_at.unwrap_or(since),
             last_error: item.last_error,
-            warned: item.warned_at.is_some(),
+            warned_at: item.warned_at,
         });
         let zero = Timestamp::from_seconds(0);
         let (since, due) = (item.opened_at.unwrap_or(zero), item.due.unwrap_or(zero));
         let breaker = match item.breaker {
             None => Breaker::Closed,
             Some(State::Open) => Breaker::Open { since, probes: item.step, due },
-            Some(State::Draining) => Breaker::Draining { since, page: item.step, due },
+            Some(State::Draining) => Breaker::Draining { since, page: item.step, due, paced: item.paced },
         };
         let pace = item.pace.map(|per_1000_s| Pace { per_1000_s, since: item.paced_at.unwrap_or(zero) });
         Self { streak, breaker, turn: item.turn, pace }
@@ -223,18 +225,18 @@ impl Table {
             0 => "attribute_not_exists(turn)",
             _ => "turn = :turn",
         };
-        let (state, since, step, due) = match next {
+        let (state, since, step, due, paced) = match next {
             Breaker::Closed => {
-                let change = "SET turn = :next REMOVE breaker, opened_at, step, due, claimed_until";
+                let change = "SET turn = :next REMOVE breaker, opened_at, step, due, paced, claimed_until";
                 let given = numbered(turn, []);
                 let closed = self.transaction().update(&key, change, unchanged, &[], given)?;
                 return Ok(closed.tell(told)?.commit().await?.is_ok());
             }
-            Breaker::Open { since, probes, due } => ("open", since, probes, due),
-            Breaker::Draining { since, page, due } => ("draining", since, page, due),
+            Breaker::Open { since, probes, due } => ("open", since, probes, due, false),
+            Breaker::Draining { since, page, due, paced } => ("draining", since, page, due, paced),
         };
-        let change = "SET turn = :next, breaker = :state, opened_at = :since, step = :step, due = :due REMOVE \
-                      claimed_until";
+        let change = "SET turn = :next, breaker = :state, opened_at = :since, step = :step, due = :due, \
+                      paced = :paced REMOVE claimed_until";
         let given = numbered(
             turn,
             [
@@ -242,6 +244,7 @@ impl Table {
                 (":since", number(since.millis())),
                 (":step", number(i64::from(step))),
                 (":due", number(due.millis())),
+                (":paced", AttributeValue::Bool(paced)),
             ],
         );
         let ended = self.transaction().update(&key, change, unchanged, &[], given)?;

@@ -22,17 +22,17 @@ impl Limiter {
         now: Timestamp,
     ) -> Result<Timestamp, StoreError> {
         const TRIES: u32 = 8;
-        let step = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let step = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
         for _ in 0..TRIES {
             if let Some(next) =
                 self.advance(subject, "SET slot_at = slot_at + :step", "slot_at > :now", step, now).await?
             {
-                return Ok(Timestamp::from_millis(next.saturating_sub(step)));
+                return Ok(Timestamp::from_millis(next.saturating_sub(step) / 1000));
             }
             let first = "SET slot_at = :now + :step";
             let idle = "attribute_not_exists(slot_at) OR slot_at <= :now";
             if let Some(next) = self.advance(subject, first, idle, step, now).await? {
-                return Ok(Timestamp::from_millis(next.saturating_sub(step)));
+                return Ok(Timestamp::from_millis(next.saturating_sub(step) / 1000));
             }
         }
         Err(StoreError::Contended)
@@ -55,7 +55,7 @@ impl Limiter {
             .set_key(Some(keys::counter("pace", subject, "next")))
             .update_expression(format!("{change}, expires = :expires"))
             .condition_expression(condition)
-            .expression_attribute_values(":now", number(now.millis()))
+            .expression_attribute_values(":now", number(now.millis().saturating_mul(1000)))
             .expression_attribute_values(":step", number(step))
             .expression_attribute_values(":expires", number(now.seconds() + KEPT))
             .return_values(ReturnValue::UpdatedNew)

@@ -119,7 +119,7 @@ impl View {
         let (state, since) = state(webhook, health);
         let streak = health.streak.as_ref();
         let receives = webhook.status == Status::Active;
-        let interval = Pace::interval(health.pace, webhook.max_per_second);
+        let limit = Pace::per_1000_s(health.pace, webhook.max_per_second);
         let mut view = Self {
             state,
             summary: String::new(),
@@ -136,7 +136,7 @@ impl View {
             disables_at: streak
                 .filter(|streak| receives && streak.is_the_receiver())
                 .map(|streak| streak.since.plus(Streak::DISABLES_AFTER)),
-            max_per_second: interval.map(|interval| 1.0 / interval.as_secs_f64()),
+            max_per_second: limit.map(|limit| f64::from(limit) / 1000.0),
         };
         view.summary = view.sentences(webhook, streak);
         view

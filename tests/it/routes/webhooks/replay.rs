@@ -230,3 +230,19 @@ async fn a_replay_of_another_organisation_is_not_there() {
     let path = format!("/api/webhooks/{}/replay", webhook.id);
     assert_eq!(app.post(&path, &eve.token, &json!({ "what": "all" })).send().await.problem(404), "not_found");
 }
+
+#[tokio::test]
+async fn a_replay_that_begins_where_events_are_forgotten_meanwhile_comes_to_its_end() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    publish(&app, &ada, "a.b", 2).await;
+    app.advance(29 * 24 * 3600);
+    let ada = app.sign_in(&ada, EMAIL).await;
+    let replay = start(&app, &ada, &webhook.id, &json!({ "what": "all" })).await;
+    // Its first turn comes two days later: the day that it begins with is not kept any more.
+    app.advance(2 * 24 * 3600);
+    pass(&app, 3).await;
+    let ada = app.sign_in(&ada, EMAIL).await;
+    let done = read(&app, &ada, &replay).await;
+    assert_eq!((&done["status"], &done["matched"]), (&json!("done"), &json!(0)));
+    assert_eq!(receiver.calls().len(), 2);
+}
