@@ -169,7 +169,7 @@ impl Dispatcher {
             "failing_since": streak.since,
             "consecutive_failures": streak.failures,
             "error": streak.last_error,
-            "disables_at": streak.since.plus(Streak::DISABLES_AFTER),
+            "disables_at": streak.disables_at(self.core.clock.now()),
         });
         Ok(self.operational.prepare(webhook.org, kind, Some(webhook.id), data).await?)
     }

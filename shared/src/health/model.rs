@@ -46,6 +46,12 @@ impl Streak {
         self.is_the_receiver() && warned && now.since(self.since) >= Self::DISABLES_AFTER
     }
 
+    /// When its webhook is switched off if it goes on so; what counts, and is known, at `now`.
+    pub fn disables_at(&self, now: Timestamp) -> Timestamp {
+        let warned = self.warned_at.unwrap_or(now.max(self.since.plus(Self::WARNS_AFTER)));
+        self.since.plus(Self::DISABLES_AFTER).max(warned.plus(Self::WARNED_FOR))
+    }
+
     /// Whether its administrators are to be warned at `now`.
     pub fn warns(&self, now: Timestamp) -> bool {
         self.is_the_receiver() && self.warned_at.is_none() && now.since(self.since) >= Self::WARNS_AFTER
@@ -224,6 +230,12 @@ mod tests {
         let off = |at, hours| warned(at).disables(after(hours));
         assert_eq!([off(60, 119), off(60, 120), off(119, 142), off(119, 143)], [false, true, false, true]);
         assert!(!failing.disables(after(1000)), "nobody was warned");
+        let said = [
+            failing.disables_at(after(1)),
+            warned(119).disables_at(after(1)),
+            failing.disables_at(after(200)),
+        ];
+        assert_eq!(said, [120, 143, 224].map(after));
         assert!(!Streak { warned_at: Some(NOW), ..streak(1000, 2) }.disables(after(1000)));
     }
 

@@ -97,7 +97,7 @@ pub(crate) async fn handler(
         Breaker::Closed => 0,
         Breaker::Open { .. } | Breaker::Draining { .. } => table.count_parked(org, id, COUNTED + 1).await?,
     };
-    Ok(Json(View::of(&webhook, &health, parked)))
+    Ok(Json(View::of(&webhook, &health, parked, core.clock.now())))
 }
 
 fn state(webhook: &Webhook, health: &Health) -> (HealthState, Option<Timestamp>) {
@@ -115,7 +115,7 @@ fn state(webhook: &Webhook, health: &Health) -> (HealthState, Option<Timestamp>)
 }
 
 impl View {
-    fn of(webhook: &Webhook, health: &Health, parked: usize) -> Self {
+    fn of(webhook: &Webhook, health: &Health, parked: usize, now: Timestamp) -> Self {
         let (state, since) = state(webhook, health);
         let streak = health.streak.as_ref();
         let receives = webhook.status == Status::Active;
@@ -135,7 +135,7 @@ impl View {
             },
             disables_at: streak
                 .filter(|streak| receives && streak.is_the_receiver())
-                .map(|streak| streak.since.plus(Streak::DISABLES_AFTER)),
+                .map(|streak| streak.disables_at(now)),
             max_per_second: limit.map(|limit| f64::from(limit) / 1000.0),
         };
         view.summary = view.sentences(webhook, streak);
