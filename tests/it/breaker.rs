@@ -401,3 +401,32 @@ async fn two_trials_of_one_delivery_leave_it_in_the_backlog() {
     let ada = app.sign_in(&ada, EMAIL).await;
     assert_eq!(statuses(&app, &ada, &webhook, &events).await, ["delivered"; 6]);
 }
+
+#[tokio::test]
+async fn a_parked_delivery_that_cannot_be_read_fails_on_us_and_the_others_arrive() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    let events = broken(&app, &ada, &receiver, 0..8).await;
+    pass(&app, 20).await;
+    app.damage(&format!("{}#2026-01-01", ada.org), &events[0], "body").await;
+    receiver.otherwise(200);
+    pass(&app, 600).await;
+    let found = statuses(&app, &ada, &webhook, &events[1..]).await;
+    assert_eq!(found, ["delivered"; 7]);
+    let id = format!("dlv_{}{}", &events[0][4..], &webhook.id[4..]).parse().unwrap();
+    let org = ada.org.parse().unwrap();
+    let odd = app.core.table.delivery(org, id, app.core.clock.now()).await.unwrap().unwrap();
+    assert_eq!(odd.state, shared::delivery::State::FailedInternally);
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_read_empties_no_backlog() {
+    let (app, ada, receiver, webhook) = App::with_webhook().await;
+    app.sweep().await;
+    broken(&app, &ada, &receiver, 0..8).await;
+    pass(&app, 20).await;
+    app.damage(&ada.org, &webhook.id, "url").await;
+    pass(&app, 600).await;
+    let (org, id) = (ada.org.parse().unwrap(), webhook.id.parse().unwrap());
+    assert_eq!(app.core.table.count_parked(org, id, 100).await.unwrap(), 8);
+}

@@ -216,8 +216,8 @@ impl Dispatcher {
         self.go_on(place, health.turn, next, None).await.map(drop)
     }
 
-    /// What a delivery needs. Nothing where some of it cannot be read: that one leaves the backlog, so that it
-    /// does not hold up the others for ever, and goes to the log.
+    /// What a delivery needs. Nothing where some of it cannot be read: that one has failed on us, and does not
+    /// hold up the others.
     async fn one(
         &self,
         place: Place,
@@ -227,13 +227,31 @@ impl Dispatcher {
         match self.core.table.in_hand(&[(place.0, id)], now).await?.pop() {
             Some(Ok(in_hand)) => Ok(Some(in_hand)),
             Some(Err(error @ StoreError::Corrupt(_))) => {
-                tracing::error!(%error, delivery = %id, "a parked delivery cannot be read, and leaves the backlog");
-                self.core.table.forget_parked(place.0, id).await?;
-                Ok(None)
+                tracing::error!(%error, delivery = %id, "a parked delivery cannot be read, and fails on us");
+                self.fail_parked(place, id, now).await.map(|()| None)
             }
             Some(Err(error)) => Err(error.into()),
             None => Ok(None),
         }
+    }
+
+    async fn fail_parked(&self, place: Place, id: DeliveryId, now: Timestamp) -> Result<(), DispatchError> {
+        let table = &self.core.table;
+        // What all of them share is no trouble of this one: then they all wait until it can be read.
+        table.webhook(place.0, place.1).await?;
+        table.organization(place.0).await?;
+        match table.delivery(place.0, id, now).await {
+            Ok(Some(delivery)) => {
+                let number = delivery.attempts.saturating_add(1);
+                let failed = delivery.unparked(now).and_then(|pending| pending.failed_internally(number));
+                if let Ok(failed) = failed {
+                    table.record_untried(place.0, &failed).await?;
+                }
+            }
+            Ok(None) | Err(StoreError::Corrupt(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(table.forget_parked(place.0, id).await?)
     }
 
     /// Tries one of the backlog, as a trial or in the order of things. What was tried and has not failed in a
