@@ -45,6 +45,22 @@ kinds! {
     ApiKeyRevoked = "api_key.revoked";
     /// A key was reported as leaked, and switched off.
     ApiKeyLeaked = "api_key.leaked";
+    /// The organisation has another name or other modules.
+    OrganizationUpdated = "organization.updated";
+    /// A domain was shown to be the organisation's.
+    OrganizationDomainVerified = "organization.domain_verified";
+    /// A domain that was the organisation's was given up.
+    OrganizationDomainRemoved = "organization.domain_removed";
+    /// Somebody was invited.
+    MemberInvited = "member.invited";
+    /// Somebody with an address at a domain of the organisation asks to join.
+    MemberRequested = "member.requested";
+    /// Somebody is a member: by an invitation, by a domain, or let in.
+    MemberAdded = "member.added";
+    /// A member has another role.
+    MemberUpdated = "member.updated";
+    /// A member left, was taken out, or deleted their account.
+    MemberRemoved = "member.removed";
     /// Somebody made a webhook.
     WebhookCreated = "webhook.created";
     /// A webhook was changed, paused or resumed.

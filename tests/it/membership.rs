@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use shared::audit::chain::verify;
 use tokio::task::JoinSet;
 
-fn token(mail: &Mail) -> String {
+pub(crate) fn token(mail: &Mail) -> String {
     mail.text.as_deref().unwrap().split("token=").nth(1).unwrap().lines().next().unwrap().to_owned()
 }
 
 /// Somebody is invited: the token that they get.
-async fn invite(app: &App, owner: &Account, email: &str, role: &str) -> String {
+pub(crate) async fn invite(app: &App, owner: &Account, email: &str, role: &str) -> String {
     app.mails();
     let path = format!("/api/organizations/{}/invitations", owner.org);
     app.post(&path, &owner.token, &json!({ "email": email, "role": role })).send().await.expect(201);
@@ -20,24 +20,24 @@ async fn invite(app: &App, owner: &Account, email: &str, role: &str) -> String {
     token(&mails[0])
 }
 
-fn accept(app: &App, account: &Account, token: &str) -> Request {
+pub(crate) fn accept(app: &App, account: &Account, token: &str) -> Request {
     app.post("/auth/invitations/accept", &account.token, &json!({ "invitation_token": token }))
 }
 
 /// They go on in another organisation.
-async fn switched(app: &App, account: &Account, org: &str) -> Account {
+pub(crate) async fn switched(app: &App, account: &Account, org: &str) -> Account {
     let body = json!({ "organization_id": org });
     let answer = app.post("/auth/organization", &account.token, &body).send().await.expect(200);
     let token = answer["access_token"].as_str().unwrap().to_owned();
     Account { token, org: org.to_owned(), ..account.clone() }
 }
 
-async fn change(app: &App, by: &Account, user: &str, role: &str) -> Answer {
+pub(crate) async fn change(app: &App, by: &Account, user: &str, role: &str) -> Answer {
     let path = format!("/api/organizations/{}/members/{user}", by.org);
     app.call(Method::PATCH, &path).bearer(&by.token).json(&json!({ "role": role })).send().await
 }
 
-async fn remove(app: &App, by: &Account, user: &str) -> Answer {
+pub(crate) async fn remove(app: &App, by: &Account, user: &str) -> Answer {
     let path = format!("/api/organizations/{}/members/{user}", by.org);
     app.call(Method::DELETE, &path).bearer(&by.token).send().await
 }
@@ -97,7 +97,7 @@ async fn whoever_registers_by_an_invitation_is_a_verified_member_at_once() {
 }
 
 /// Somebody registers where addresses are verified.
-async fn verified(app: &App, email: &str) -> Account {
+pub(crate) async fn verified(app: &App, email: &str) -> Account {
     let body = json!({ "email": email, "password": PASSWORD, "organization": { "name": "Acme" } });
     app.call(Method::POST, "/auth/register").json(&body).send().await.expect(202);
     let token = token(&app.deliver_mails().await[0]);

@@ -1,9 +1,11 @@
 //! Operational events: what happens to an organisation's things, told to those of its webhooks that ask.
 
 use http::Method;
-use it::{Account, App};
+use it::{Account, App, PASSWORD};
 use serde_json::{Value, json};
 use stack::Receiver;
+
+use crate::membership::{accept, change, invite, remove, switched, token, verified};
 
 /// What the body of an event looks like within an item.
 const EVENT: &str = r#"\"type\":\"api_key.created\""#;
@@ -164,4 +166,153 @@ async fn what_happens_to_webhooks_is_told_and_a_410_with_it() {
     app.drain().await;
     let kinds: Vec<_> = bodies(&watch).iter().map(|body| body["type"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, ["webhook.created", "webhook.disabled"]);
+}
+
+/// What a receiver was told, in the order of the events: type and data.
+fn told(receiver: &Receiver) -> Vec<(String, Value)> {
+    let mut bodies = bodies(receiver);
+    bodies.sort_by_key(|body| body["timestamp"].as_str().unwrap().to_owned());
+    bodies.iter().map(|body| (body["type"].as_str().unwrap().to_owned(), body["data"].clone())).collect()
+}
+
+fn event(kind: &str, data: Value) -> (String, Value) {
+    (kind.to_owned(), data)
+}
+
+#[tokio::test]
+async fn who_comes_changes_and_goes_is_told_and_so_is_what_the_organisation_is_called() {
+    let app = App::start().await;
+    let (ada, bob) = (app.register("ada@example.com").await, app.register("bob@example.com").await);
+    let watch = app.receiver().await;
+    webhook_for(&app, &ada, &watch, &["member.*", "organization.*"]).await;
+    let path = format!("/api/organizations/{}", ada.org);
+
+    app.advance(1);
+    let rename = app.call(Method::PATCH, &path).bearer(&ada.token).json(&json!({ "name": "Engines" }));
+    rename.send().await.expect(200);
+    app.advance(1);
+    let modules = app.call(Method::PUT, &format!("{path}/modules")).bearer(&ada.token);
+    modules.json(&json!({ "modules": ["webhooks"] })).send().await.expect(200);
+    app.advance(1);
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    app.advance(1);
+    accept(&app, &bob, &invitation).send().await.expect(200);
+    app.advance(1);
+    change(&app, &ada, &bob.user, "admin").await.expect(200);
+    app.advance(1);
+    let bob = switched(&app, &bob, &ada.org).await;
+    remove(&app, &bob, &bob.user).await.expect(204);
+    app.advance(1);
+    let invitation = invite(&app, &ada, "eve@example.com", "viewer").await;
+    app.advance(1);
+    let body = json!({ "email": "eve@example.com", "password": PASSWORD, "invitation_token": invitation });
+    let eve = app.call(Method::POST, "/auth/register").json(&body).send().await.expect(201);
+    app.advance(1);
+    let delete = app.call(Method::DELETE, "/auth/me").bearer(eve["access_token"].as_str().unwrap());
+    delete.json(&json!({ "password": PASSWORD })).send().await.expect(204);
+    app.drain().await;
+
+    let (told, eve) = (told(&watch), eve["user"]["id"].clone());
+    let invitations: Vec<_> = [2, 6].iter().map(|place| told[*place].1["invitation_id"].clone()).collect();
+    let of = |modules: Value| json!({ "id": ada.org, "name": "Engines", "modules": modules });
+    assert_eq!(
+        told,
+        [
+            event("organization.updated", of(json!(["api_keys", "audit", "webhooks"]))),
+            event("organization.updated", of(json!(["webhooks"]))),
+            event("member.invited", json!({ "invitation_id": invitations[0], "role": "member" })),
+            event(
+                "member.added",
+                json!({ "user_id": bob.user, "role": "member", "invitation_id": invitations[0] })
+            ),
+            event(
+                "member.updated",
+                json!({ "user_id": bob.user, "role": "admin", "previous_role": "member" })
+            ),
+            event("member.removed", json!({ "user_id": bob.user, "role": "admin" })),
+            event("member.invited", json!({ "invitation_id": invitations[1], "role": "viewer" })),
+            event(
+                "member.added",
+                json!({ "user_id": eve, "role": "viewer", "invitation_id": invitations[1] })
+            ),
+            event("member.removed", json!({ "user_id": eve, "role": "viewer" })),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn domains_and_those_who_come_by_them_are_told() {
+    let app = App::verifying().await;
+    let ada = verified(&app, "ada@acme.example").await;
+    let watch = app.receiver().await;
+    webhook_for(&app, &ada, &watch, &["member.*", "organization.*"]).await;
+    let path = format!("/api/organizations/{}", ada.org);
+    let domain = |join: &str| json!({ "domain": "acme.example", "join": join });
+    let mut joined = Vec::new();
+    for (join, email) in [("automatic", "bob@acme.example"), ("request", "eve@acme.example")] {
+        app.advance(1);
+        let made = app.post(&format!("{path}/domains"), &ada.token, &domain(join)).send().await.expect(201);
+        app.names.add_txt(made["record_name"].as_str().unwrap(), made["record_value"].as_str().unwrap());
+        let verify = app.post(&format!("{path}/domains/acme.example/verify"), &ada.token, &json!({}));
+        verify.send().await.expect(200);
+        app.advance(1);
+        let body = json!({ "email": email, "password": PASSWORD, "join": true });
+        app.call(Method::POST, "/auth/register").json(&body).send().await.expect(202);
+        let link = json!({ "token": token(&app.deliver_mails().await[0]) });
+        app.call(Method::POST, "/auth/email/verify").json(&link).send().await.expect(200);
+        joined.push(app.core.table.login(&email.parse().unwrap()).await.unwrap().unwrap().user.to_string());
+        app.advance(1);
+        let gone = app.call(Method::DELETE, &format!("{path}/domains/acme.example")).bearer(&ada.token);
+        gone.send().await.expect(204);
+    }
+    app.advance(1);
+    change(&app, &ada, &joined[1], "viewer").await.expect(200);
+    app.drain().await;
+
+    let of = json!({ "id": ada.org, "domain": "acme.example" });
+    assert_eq!(
+        told(&watch),
+        [
+            event("organization.domain_verified", of.clone()),
+            event("member.added", json!({ "user_id": joined[0], "role": "member" })),
+            event("organization.domain_removed", of.clone()),
+            event("organization.domain_verified", of.clone()),
+            event("member.requested", json!({ "user_id": joined[1] })),
+            event("organization.domain_removed", of),
+            event("member.added", json!({ "user_id": joined[1], "role": "viewer" })),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_told() {
+    let app = App::start().await;
+    let ada = app.register("ada@example.com").await;
+    let watch = app.receiver().await;
+    webhook_for(&app, &ada, &watch, &["member.*", "organization.*"]).await;
+    assert_eq!(remove(&app, &ada, &ada.user).await.problem(409), "last_owner");
+    assert_eq!(change(&app, &ada, &ada.user, "viewer").await.problem(409), "last_owner");
+    let delete = app.call(Method::DELETE, "/auth/me").bearer(&ada.token);
+    assert_eq!(delete.json(&json!({ "password": PASSWORD })).send().await.problem(409), "last_owner");
+    app.drain().await;
+    assert_eq!((told(&watch), app.messages().len()), (Vec::new(), 0));
+    assert!(!app.dump().await.contains(r#"\"type\":\"member"#), "an event of a refused change was written");
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_keeps_nobody_in() {
+    let app = App::start().await;
+    let (ada, bob) = (app.register("ada@example.com").await, app.register("bob@example.com").await);
+    let watch = app.receiver().await;
+    webhook_for(&app, &ada, &watch, &["member.removed"]).await;
+    let invitation = invite(&app, &ada, "bob@example.com", "member").await;
+    accept(&app, &bob, &invitation).send().await.expect(200);
+    app.queue_is_down_for(9);
+    remove(&app, &ada, &bob.user).await.expect(204);
+    assert!(app.messages().is_empty());
+    app.queue_is_down_for(0);
+    app.advance(3600 + 900);
+    app.sweep().await;
+    app.drain().await;
+    assert_eq!(told(&watch), [event("member.removed", json!({ "user_id": bob.user, "role": "member" }))]);
 }

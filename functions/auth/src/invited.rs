@@ -3,12 +3,15 @@
 
 use std::str::FromStr;
 
+use serde_json::json;
 use shared::audit::{Action, Actor, Origin};
 use shared::clock::Timestamp;
 use shared::context::Core;
+use shared::event::Event;
 use shared::id::UserId;
 use shared::invitation::{Invitation, InvitationStatus};
 use shared::link::InvitationToken;
+use shared::operational::{Operational, OperationalKind};
 use shared::organization::{Membership, Organization, OrganizationStatus};
 use shared::problem::{Kind, Problem, Violation};
 use shared::scope::Role;
@@ -83,6 +86,17 @@ impl Open {
             .end_invitation(&self.invitation, InvitationStatus::Accepted, now)?
             .check_member(org, inviter, self.inviter)?
             .add_member(&membership)
+    }
+
+    /// What webhooks of the organisation are told of an acceptance.
+    pub(crate) async fn told(
+        &self,
+        operational: &Operational,
+        user: UserId,
+    ) -> Result<Option<Event>, StoreError> {
+        let Invitation { org, id, role, .. } = self.invitation;
+        let told = json!({ "user_id": user, "role": role, "invitation_id": id });
+        operational.prepare(org, OperationalKind::MemberAdded, None, told).await
     }
 
     /// What a refused acceptance means, whose writes begin at `first`.

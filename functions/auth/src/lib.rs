@@ -38,6 +38,7 @@ use shared::config::EmailVerification;
 use shared::context::Core;
 use shared::http::{Access, Route};
 use shared::mail::MailQueue;
+use shared::operational::Operational;
 
 pub use crate::breached::Breached;
 pub use crate::hasher::HashError;
@@ -52,6 +53,7 @@ pub struct Auth {
     hasher: Hasher,
     passwords: Passwords,
     mail: MailQueue,
+    operational: Operational,
     verification: EmailVerification,
 }
 
@@ -60,11 +62,11 @@ impl Auth {
     pub fn new(
         core: Core,
         passwords: Passwords,
-        mail: MailQueue,
+        (mail, operational): (MailQueue, Operational),
         verification: EmailVerification,
     ) -> Result<Self, HashError> {
         let hasher = Hasher::new(core.entropy.clone())?;
-        Ok(Self { core, hasher, passwords, mail, verification })
+        Ok(Self { core, hasher, passwords, mail, operational, verification })
     }
 }
 

@@ -14,6 +14,6 @@ async fn run() -> Result<(), Error> {
     let boot = boot::boot("auth").await?;
     let passwords = Passwords::from_settings(&boot.settings)?;
     let verification = boot.settings.email_verification()?;
-    let mail = boot.mail()?;
-    boot::serve(auth::router(Auth::new(boot.core, passwords, mail, verification)?)).await
+    let queues = (boot.mail()?, boot.operational()?);
+    boot::serve(auth::router(Auth::new(boot.core, passwords, queues, verification)?)).await
 }

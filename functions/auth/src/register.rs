@@ -227,10 +227,13 @@ async fn by_invitation(
     let user = User { email_verified: true, ..User::new(id, email, name, now) };
     let (org, epoch) = (open.organization.id, user.epoch);
     let login = Login { user: id, password_hash, organization: Some(org), epoch };
+    let event = open.told(&auth.operational, id).await?;
     let written = audited(&core.table, Some(org), [open.entry(id, origin, now)], || {
-        open.accept(core.table.transaction().put_user(&user, login.clone())?, id, now)
+        let transaction = core.table.transaction().put_user(&user, login.clone())?;
+        open.accept(transaction, id, now)?.tell(event.as_ref())
     })
     .await?;
+    auth.operational.dispatch(event.filter(|_| written.is_ok())).await;
     match written {
         Ok(()) => Ok(Account { user, membership: Some((open.organization, open.invitation.role)) }),
         Err(Cancelled(places)) if places.contains(&0) => Err(email_taken()),

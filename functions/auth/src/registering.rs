@@ -1,11 +1,14 @@
 //! How somebody who registers gets into an organisation: they make one, accept an invitation, or join
 //! the one that has proved the domain of their address.
 
+use serde_json::json;
 use shared::audit::{Action, Actor, Entry, Origin};
 use shared::clock::Timestamp;
+use shared::event::Event;
 use shared::id::{LinkId, OrgId, UserId};
 use shared::invitation::JoinRequest;
 use shared::name::Name;
+use shared::operational::{Operational, OperationalKind};
 use shared::organization::{Change, Membership, Organization};
 use shared::problem::{Kind, Problem};
 use shared::scope::Role;
@@ -51,6 +54,19 @@ impl Place {
         }
     }
 
+    /// What webhooks of the organisation are told of it: nothing where there was none before.
+    async fn told(&self, operational: &Operational, user: UserId) -> Result<Option<Event>, StoreError> {
+        let (org, kind, told) = match self {
+            Self::Joined(organization) => {
+                let told = json!({ "user_id": user, "role": Role::Member });
+                (organization.id, OperationalKind::MemberAdded, told)
+            }
+            Self::Asked(org) => (*org, OperationalKind::MemberRequested, json!({ "user_id": user })),
+            Self::Made(_) | Self::Nowhere => return Ok(None),
+        };
+        operational.prepare(org, kind, None, told).await
+    }
+
     fn write<'a>(
         &self,
         transaction: Transaction<'a>,
@@ -90,14 +106,16 @@ pub(crate) async fn make(
         None => (None, Vec::new()),
     };
     let claim = usize::from(used.is_some());
+    let event = place.told(&auth.operational, user.id).await?;
     let written = audited(table, org, &entries, || {
         let mut transaction = table.transaction();
         if let Some(link) = used {
             transaction = transaction.use_link(link, now)?;
         }
-        place.write(transaction.put_user(&user, login.clone())?, user.id, now)
+        place.write(transaction.put_user(&user, login.clone())?, user.id, now)?.tell(event.as_ref())
     })
     .await?;
+    auth.operational.dispatch(event.filter(|_| written.is_ok())).await;
     let membership = match written {
         Ok(()) => match place {
             Place::Made(organization) => Some((organization, Role::Owner)),

@@ -19,6 +19,7 @@ use http::Method;
 use shared::context::Core;
 use shared::http::{Access, Route};
 use shared::mail::MailQueue;
+use shared::operational::Operational;
 use shared::scope::{ModuleName, Scope};
 
 pub use crate::dns::{Dns, Silent};
@@ -30,6 +31,8 @@ pub struct Organizations {
     pub core: Core,
     /// Where mails are asked for.
     pub mail: MailQueue,
+    /// What tells webhooks of members and of the organisation.
+    pub operational: Operational,
     /// Where domains are looked up.
     pub dns: Dns,
     /// What the operator of this deployment added to our modules.
@@ -39,6 +42,12 @@ pub struct Organizations {
 impl FromRef<Organizations> for Core {
     fn from_ref(organizations: &Organizations) -> Self {
         organizations.core.clone()
+    }
+}
+
+impl FromRef<Organizations> for Operational {
+    fn from_ref(organizations: &Organizations) -> Self {
+        organizations.operational.clone()
     }
 }
 

@@ -13,6 +13,7 @@ async fn run() -> Result<(), lambda_http::Error> {
     let boot = boot("organizations").await?;
     let dns = boot.settings.dns_resolver()?.map_or_else(Dns::system, Dns::at)?;
     let extra_modules = boot.settings.extra_modules()?.into_iter().collect();
-    let mail = boot.mail()?;
-    boot::serve(organizations::router(Organizations { core: boot.core, mail, dns, extra_modules })).await
+    let (mail, operational) = (boot.mail()?, boot.operational()?);
+    let organizations = Organizations { core: boot.core, mail, operational, dns, extra_modules };
+    boot::serve(organizations::router(organizations)).await
 }

@@ -13,7 +13,7 @@ const ORGANIZATIONS: &[&str] = &["organizations"];
 const ASKING_FOR_MAIL: &[&str] = &["auth", "organizations", "api_keys", "dispatcher"];
 const MAILER: &[&str] = &["mailer"];
 const AUTHORIZER: &[&str] = &["authorizer"];
-const PUBLISHING: &[&str] = &["api_keys", "webhooks", "dispatcher", "sweeper"];
+const PUBLISHING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "sweeper"];
 const DELIVERING: &[&str] = &["webhooks", "dispatcher"];
 const QUEUEING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "sweeper"];
 

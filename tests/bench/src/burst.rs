@@ -19,9 +19,8 @@ const PUBLISHERS: usize = 4;
 const SILENCE: Duration = Duration::from_mins(6);
 
 /// How many events: 20,000, or what `BENCH_EVENTS` says for a machine with less time.
-#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
 fn events() -> usize {
-    std::env::var("BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+    usize::try_from(crate::figures::setting("BENCH_EVENTS", 20_000)).unwrap_or(usize::MAX)
 }
 
 pub(crate) async fn run() -> bool {

@@ -28,6 +28,12 @@ impl Samples {
     }
 }
 
+/// How many of something: what the environment says, for a machine with more time or less, or `or`.
+#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
+pub(crate) fn setting(name: &str, or: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
+}
+
 /// In milliseconds, to the microsecond.
 pub(crate) fn ms(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64() * 1000.0)

@@ -19,12 +19,13 @@ mod verify;
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "login-timing",
     "revocation",
     "verify",
     "keys-at-rest",
     "lossless",
+    "crash-points",
     "outage",
     "burst",
     "noisy-neighbour",
@@ -42,7 +43,8 @@ async fn main() -> ExitCode {
         println!("\n## {name}\n");
         let held = match name {
             "login-timing" => login_timing::run().await,
-            "lossless" => lossless::run_all().await,
+            "lossless" => lossless::by_seeds().await,
+            "crash-points" => lossless::by_points().await,
             "outage" => outage::run().await,
             "burst" => burst::run().await,
             "noisy-neighbour" => neighbour::run().await,

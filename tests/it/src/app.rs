@@ -9,7 +9,8 @@ use std::time::Duration;
 use auth::{Auth, Level, Passwords};
 use axum::Router;
 use axum::extract::Request as HttpRequest;
-use http::Method;
+use axum::response::IntoResponse;
+use http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use mailer::Mailer;
 use organizations::{Dns, Organizations};
@@ -110,7 +111,10 @@ impl App {
                 .unwrap();
         let sweeper = Sweeper::new(core.clone(), deliveries.clone());
         let passwords = Passwords { level, ..Passwords::default() };
-        let auth = Auth::new(core.clone(), passwords, mails.clone(), verification).unwrap();
+        let chance = (core.clock.clone(), core.entropy.clone());
+        let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
+        let auth = Auth::new(core.clone(), passwords, (mails.clone(), operational.clone()), verification);
+        let auth = auth.unwrap();
         let mailer = Mailer {
             core: core.clone(),
             ses: aws::ses(services.endpoint(Service::Ses)),
@@ -121,11 +125,10 @@ impl App {
         let organizations = Organizations {
             core: core.clone(),
             mail: mails.clone(),
+            operational: operational.clone(),
             dns: Dns::at(names.address()).unwrap(),
             extra_modules: vec!["billing".parse().unwrap()],
         };
-        let chance = (core.clock.clone(), core.entropy.clone());
-        let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
         let webhooks = webhooks::Webhooks {
             core: core.clone(),
             queue: deliveries.clone(),
@@ -139,7 +142,7 @@ impl App {
             api_keys: api_keys::router(api_keys::ApiKeys::new(core.clone(), mails, operational)),
             webhooks: webhooks::router(webhooks),
         };
-        let (url, server) = serve(functions).await;
+        let (url, server) = serve(functions, faults.clone()).await;
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self {
             hands,
@@ -260,9 +263,12 @@ impl App {
     pub async fn dispatch_within(&self, batch: &[Message], left: Duration) -> Vec<String> {
         let records: Vec<_> = batch.iter().map(record).collect();
         let event = serde_json::from_value(json!({ "Records": records })).unwrap();
-        let answer = self.dispatcher.handle(event, self.core.clock.now().plus(left)).await;
-        let failed: Vec<_> =
-            answer.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
+        let invocation = self.dispatcher.handle(event, self.core.clock.now().plus(left));
+        // A batch whose function died comes again as a whole.
+        let failed: Vec<_> = match self.faults.survived(Box::pin(invocation)).await {
+            Some(answer) => answer.batch_item_failures.into_iter().map(|item| item.item_identifier).collect(),
+            None => batch.iter().map(|message| message.id.clone()).collect(),
+        };
         for message in batch.iter().filter(|message| !failed.contains(&message.id)) {
             self.queue.delete(&message.id);
         }
@@ -277,16 +283,23 @@ impl App {
     /// The same, or why it ended before it was done.
     pub async fn sweep_result(&self) -> Result<Value, String> {
         let deadline = self.core.clock.now().plus(Duration::from_mins(1));
-        self.sweeper.handle(json!({}), deadline).await.map_err(|error| error.to_string())
+        let swept = self.faults.survived(Box::pin(self.sweeper.handle(json!({}), deadline))).await;
+        swept.ok_or("the sweeper died")?.map_err(|error| error.to_string())
     }
 
-    /// Hands messages to the sweeper as dead letters, and says which ones it gives back.
+    /// Hands messages to the sweeper as dead letters, and says which ones it gives back: all, if it dies.
     pub async fn bury(&self, letters: &[Message]) -> Value {
         let records: Vec<_> = letters.iter().map(record).collect();
         for letter in letters {
             self.queue.delete(&letter.id);
         }
-        self.sweeper.handle(json!({ "Records": records }), self.core.clock.now()).await.unwrap()
+        let invocation = self.sweeper.handle(json!({ "Records": records }), self.core.clock.now());
+        match self.faults.survived(Box::pin(invocation)).await {
+            Some(answer) => answer.unwrap(),
+            None => {
+                json!({ "batchItemFailures": letters.iter().map(|letter| &letter.id).collect::<Vec<_>>() })
+            }
+        }
     }
 
     /// The messages that are visible now; they are invisible then, until the queue's time is over.
@@ -449,7 +462,7 @@ impl Functions {
 }
 
 /// One socket for all functions, as API Gateway is: it says where a call comes from.
-async fn serve(functions: Functions) -> (String, JoinHandle<()>) {
+async fn serve(functions: Functions, faults: Faults) -> (String, JoinHandle<()>) {
     let functions = Arc::new(functions);
     let calls = Arc::new(AtomicU32::new(0));
     let gateway = Router::new().fallback(move |request: HttpRequest| {
@@ -462,7 +475,12 @@ async fn serve(functions: Functions) -> (String, JoinHandle<()>) {
         );
         request.extensions_mut().insert(from(&source));
         let function = functions.of(request.uri().path());
-        async move { function.oneshot(request).await.unwrap() }
+        let faults = faults.clone();
+        async move {
+            let answer = faults.survived(function.oneshot(request)).await;
+            // What API Gateway says of a function that died.
+            answer.map_or_else(|| StatusCode::SERVICE_UNAVAILABLE.into_response(), Result::unwrap)
+        }
     });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

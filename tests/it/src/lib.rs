@@ -14,7 +14,7 @@ mod queue;
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
 pub use call::{Answer, Request};
-pub use faults::Faults;
+pub use faults::{Faults, Harm, Plan};
 pub use names::{Manner, NameServer};
 pub use queue::Message;
 pub use stack::{Call, Mail, Receiver};

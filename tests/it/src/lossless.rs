@@ -1,6 +1,6 @@
 //! The promise that nothing accepted is lost, tried under faults: see [`run`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -8,11 +8,15 @@ use stack::Receiver;
 
 use crate::account::{Account, MadeWebhook};
 use crate::app::App;
+use crate::call::{Answer, Request};
+use crate::faults::Plan;
 
 /// What came of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Calls that failed, before or after they took effect.
+    /// Points between two calls that were passed while the plan held.
+    pub points: usize,
+    /// Those that were struck: calls that failed, or at which the function died, before or after they took effect.
     pub faults: usize,
     /// Deliveries of accepted events that arrived.
     pub delivered: usize,
@@ -29,6 +33,7 @@ impl Tally {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
+            points: self.points + other.points,
             faults: self.faults + other.faults,
             delivered: self.delivered + other.delivered,
             told: self.told + other.told,
@@ -45,9 +50,9 @@ const REFUSALS: usize = 3;
 const RECEIVES_MAX: u32 = 5;
 
 /// A receiver that is away for a while, so that its deliveries are parked and drain; the other one was paused,
-/// and gets what it missed by a replay. Calls fail as in [`run`], also while the backlog drains and the replay
-/// runs.
-pub async fn run_outage(seed: u64, per_mille: u64) -> Tally {
+/// and gets what it missed by a replay. The plan holds as in [`run`], also while the backlog drains and the
+/// replay is asked for and runs.
+pub async fn run_outage(plan: Plan) -> Tally {
     const EVENTS: usize = 9;
     let (app, ada, paused, first) = App::with_webhook().await;
     let away = app.receiver().await;
@@ -57,14 +62,14 @@ pub async fn run_outage(seed: u64, per_mille: u64) -> Tally {
     switch("pause").send().await.expect(200);
     away.otherwise(500);
     app.sweep().await;
-    app.faults.begin(seed, per_mille);
+    app.faults.begin(plan);
     let mut events = Vec::new();
     for n in 0..EVENTS {
         app.advance(1);
         events.push(publish(&app, &key, n).await);
         step(&app).await;
     }
-    let faults = app.faults.end();
+    app.faults.pause();
     for _ in 0..4 {
         step(&app).await;
         app.advance(301);
@@ -72,30 +77,26 @@ pub async fn run_outage(seed: u64, per_mille: u64) -> Tally {
     let ada = app.sign_in(&ada, "ada@example.com").await;
     let switch =
         |verb, body: Value| app.post(&format!("/api/webhooks/{}/{verb}", first.id), &ada.token, &body);
-    switch("resume", json!({})).send().await.expect(200);
-    switch("replay", json!({ "what": "missing" })).send().await.expect(202);
+    app.faults.go_on();
+    insist(&app, || switch("resume", json!({}))).await.expect(200);
+    let replay = || switch("replay", json!({ "what": "missing" })).header("idempotency-key", "replay");
+    insist(&app, replay).await.expect(202);
     let failed = away.calls().len();
     away.otherwise(200);
-    app.faults.begin(seed.wrapping_add(1_000_000), per_mille);
-    for _ in 0..40 {
-        step(&app).await;
-        app.advance(61);
-    }
-    let faults = faults + app.faults.end();
-    for _ in 0..16 {
-        step(&app).await;
-        app.advance(901);
-    }
+    let receivers = [&paused, &away];
+    run_on(&app, (40, 61), &events, receivers).await;
+    app.faults.pause();
+    run_on(&app, (16, 901), &events, receivers).await;
     let ada = app.sign_in(&ada, "ada@example.com").await;
-    let tally = Tally { faults, ..Tally::default() };
+    let tally = struck(&app);
     let of = |webhook, receiver, refusals| count(&app, &ada, &events, (webhook, receiver), refusals);
     tally.and(of(&first, &paused, 0).await).and(of(&second, &away, failed).await)
 }
 
-/// Events are published, delivered, retried, swept and buried while calls to table and queue fail by `seed`:
-/// so many of a thousand. Then the faults end and the system runs on for hours. Two webhooks subscribe, one
-/// of which fails a few times.
-pub async fn run(seed: u64, per_mille: u64) -> Tally {
+/// Events are published, delivered, retried, swept and buried while calls to table and queue fail, or functions
+/// die at them, as the plan says. Then that ends and the system runs on for hours. Two webhooks subscribe, one of
+/// which fails a few times.
+pub async fn run(plan: Plan) -> Tally {
     let (app, ada, good, first) = App::with_webhook().await;
     let bad = app.receiver().await;
     for _ in 0..REFUSALS {
@@ -104,41 +105,69 @@ pub async fn run(seed: u64, per_mille: u64) -> Tally {
     let second = app.webhook(&ada, &bad).await;
     let key = app.api_key(&ada, &["events:write"]).await;
     app.sweep().await;
-    app.faults.begin(seed, per_mille);
+    app.faults.begin(plan);
     let mut events = Vec::new();
     for n in 0..EVENTS {
         events.push(publish(&app, &key, n).await);
         step(&app).await;
     }
-    for _ in 0..12 {
-        step(&app).await;
-        app.advance(61);
-    }
-    let faults = app.faults.end();
-    for _ in 0..20 {
-        step(&app).await;
-        app.advance(900);
-    }
+    run_on(&app, (12, 61), &events, [&good, &bad]).await;
+    app.faults.pause();
+    run_on(&app, (20, 900), &events, [&good, &bad]).await;
     let ada = app.sign_in(&ada, "ada@example.com").await;
-    let tally = Tally { faults, ..Tally::default() };
+    let tally = struck(&app);
     let of = |webhook, receiver, refusals| count(&app, &ada, &events, (webhook, receiver), refusals);
     tally.and(of(&first, &good, 0).await).and(of(&second, &bad, REFUSALS).await)
 }
 
-/// A caller who repeats until it is accepted, under one key. Its number if it was never accepted.
+/// A tally of nothing but what the plan did.
+fn struck(app: &App) -> Tally {
+    Tally { points: app.faults.passed(), faults: app.faults.made(), ..Tally::default() }
+}
+
+/// A caller who repeats until it is accepted, under one key: the event's identifier.
 async fn publish(app: &App, key: &str, n: usize) -> Option<String> {
     let body = json!({ "type": "a.b", "data": { "n": n } });
+    let call = || app.call(Method::POST, "/api/events").bearer(key).json(&body);
+    let answer = insist(app, || call().header("idempotency-key", &format!("event-{n}"))).await;
+    (answer.status == 202).then(|| answer.json()["id"].as_str().unwrap().to_owned())
+}
+
+/// A caller who repeats a call that was not possible.
+async fn insist(app: &App, call: impl Fn() -> Request) -> Answer {
+    let mut answer = call().send().await;
     for _ in 0..20 {
-        let call = app.call(Method::POST, "/api/events").bearer(key).json(&body);
-        let answer = call.header("idempotency-key", &format!("event-{n}")).send().await;
         match answer.status.as_u16() {
-            202 => return answer.json()["id"].as_str().map(str::to_owned),
+            200..300 => break,
             // Longer than a request that stopped half way keeps others waiting.
             409 | 503 => app.advance(16),
             other => panic!("{other}: {}", answer.text),
         }
+        answer = call().send().await;
     }
-    None
+    answer
+}
+
+/// So many steps, each after so many seconds, or fewer if there is nothing left to do.
+async fn run_on(
+    app: &App,
+    (steps, seconds): (usize, u64),
+    events: &[Option<String>],
+    receivers: [&Receiver; 2],
+) {
+    let accepted: BTreeSet<_> = events.iter().flatten().cloned().collect();
+    let arrived = |receiver: &Receiver| {
+        let calls = receiver.calls();
+        let ids = calls.iter().filter_map(|call| call.header("webhook-id").map(str::to_owned));
+        accepted.is_subset(&ids.collect())
+    };
+    for _ in 0..steps {
+        step(app).await;
+        app.advance(seconds);
+        if app.messages().is_empty() && receivers.into_iter().all(arrived) {
+            break;
+        }
+    }
 }
 
 /// What Lambda does in a while: batches to the dispatcher, the schedule and dead letters to the sweeper.

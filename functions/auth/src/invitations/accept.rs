@@ -66,15 +66,19 @@ pub(crate) async fn handler(
         return Err(Problem::of(Kind::AlreadyMember));
     }
     let entry = open.entry(user.id, &origin, now);
+    let event = open.told(&auth.operational, user.id).await?;
     let written = core
         .table
         .commit_audited(org, &[entry], || {
             // The token was sent to the address: whoever has it has shown that it is theirs.
             let accepted = open.accept(core.table.transaction(), user.id, now)?;
-            if user.email_verified { Ok(accepted) } else { accepted.verify_email(user.id, &user.email) }
+            let accepted =
+                if user.email_verified { accepted } else { accepted.verify_email(user.id, &user.email)? };
+            accepted.tell(event.as_ref())
         })
         .await?;
     written.map_err(|Cancelled(places)| Open::refused(&places, 0))?;
+    auth.operational.dispatch(event).await;
     let organization = SignedInOrganization::new(open.organization, open.invitation.role);
     Ok(Json(Answer { organization }))
 }

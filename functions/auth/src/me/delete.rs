@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde_json::json;
 use shared::audit::{Action, Actor, Origin};
 use shared::http::{Fields, FromFields, Json as Body, Operation};
+use shared::operational::OperationalKind;
 use shared::organization::{Change, RoleChange};
 use shared::principal::Person;
 use shared::problem::{Kind, Problem};
@@ -88,8 +89,10 @@ async fn leave(auth: &Auth, user: &User, origin: &Origin) -> Result<(), Problem>
         }
         let entry = origin.entry(Action::UserDeleted, Actor::User(user.id), now).on(user.id);
         let change = RoleChange { org, user: user.id, from, to: None };
-        let written =
-            table.commit_audited(org, &[entry], || table.transaction().change_member(change)).await?;
+        let told = json!({ "user_id": user.id, "role": from });
+        let event = auth.operational.prepare(org, OperationalKind::MemberRemoved, None, told).await?;
+        let build = || table.transaction().change_member(change)?.tell(event.as_ref());
+        let written = table.commit_audited(org, &[entry], build).await?;
         if let Err(cancelled) = written {
             return Err(match Change::refused(&cancelled, 0) {
                 Some(Change::Organization) => {
@@ -98,6 +101,7 @@ async fn leave(auth: &Auth, user: &User, origin: &Origin) -> Result<(), Problem>
                 Some(Change::Membership) | None => Problem::of(Kind::Conflict).retry_after(1),
             });
         }
+        auth.operational.dispatch(event).await;
     }
     Ok(())
 }

@@ -3,11 +3,13 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::context::Core;
 use shared::domain::{DomainName, DomainStatus};
 use shared::http::{Operation, PathPair};
 use shared::id::OrgId;
+use shared::operational::{Operational, OperationalKind};
 use shared::problem::Problem;
 use shared::table::Cancelled;
 
@@ -19,6 +21,7 @@ pub(crate) fn operation() -> Operation {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
+    State(operational): State<Operational>,
     own: Own,
     origin: Origin,
     PathPair(_, name): PathPair<OrgId, DomainName>,
@@ -27,9 +30,11 @@ pub(crate) async fn handler(
     let domain = table.domain(own.org, &name).await?.ok_or_else(Problem::not_found)?;
     let verified = domain.status != DomainStatus::Pending;
     let entry = own.entry(&origin, Action::DomainRemoved, now).on(&name);
-    let written = table
-        .commit_audited(own.org, &[entry], || table.transaction().delete_domain(&domain, verified))
-        .await?;
+    let (kind, told) = (OperationalKind::OrganizationDomainRemoved, json!({ "id": own.org, "domain": name }));
+    let event = if verified { operational.prepare(own.org, kind, None, told).await? } else { None };
+    let build = || table.transaction().delete_domain(&domain, verified)?.tell(event.as_ref());
+    let written = table.commit_audited(own.org, &[entry], build).await?;
     written.map_err(|Cancelled(_)| Problem::not_found())?;
+    operational.dispatch(event).await;
     Ok(StatusCode::NO_CONTENT)
 }

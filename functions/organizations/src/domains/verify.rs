@@ -3,10 +3,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::domain::{Domain, DomainName, DomainStatus};
 use shared::http::{Operation, PathPair};
 use shared::id::OrgId;
+use shared::operational::OperationalKind;
 use shared::problem::{Kind, Problem};
 use shared::table::Cancelled;
 
@@ -37,10 +39,15 @@ pub(crate) async fn handler(
         let detail = format_args!("DNS has no such TXT record at `{}`", domain.record_name());
         return Err(Problem::because(Kind::DomainNotProved, detail));
     }
-    let written =
-        table.commit_audited(own.org, &[entry], || table.transaction().verify_domain(&domain, now)).await?;
-    match written {
-        Ok(()) => Ok(Json(View::from(Domain { status: DomainStatus::Verified { at: now }, ..domain }))),
+    let (kind, told) =
+        (OperationalKind::OrganizationDomainVerified, json!({ "id": own.org, "domain": name }));
+    let event = state.operational.prepare(own.org, kind, None, told).await?;
+    let build = || table.transaction().verify_domain(&domain, now)?.tell(event.as_ref());
+    match table.commit_audited(own.org, &[entry], build).await? {
+        Ok(()) => {
+            state.operational.dispatch(event).await;
+            Ok(Json(View::from(Domain { status: DomainStatus::Verified { at: now }, ..domain })))
+        }
         Err(Cancelled(_)) => again(&state, own.org, &name).await,
     }
 }

@@ -12,6 +12,7 @@ use shared::id::{InvitationId, OrgId};
 use shared::idempotency::{Claim, Created, Creation, Progress, Record};
 use shared::invitation::Invitation;
 use shared::mail::Mail;
+use shared::operational::OperationalKind;
 use shared::problem::{Kind, Problem};
 use shared::scope::Role;
 use shared::table::StoreError;
@@ -73,8 +74,14 @@ pub(crate) async fn handler(
     let until = now.plus(Record::RUNNING);
     let running_until = Some(until);
     let creation = Creation { org: own.org, made: id.to_string(), entry, claim, now, running_until };
-    match table.create_once(&creation, || table.transaction().put_invitation(&invitation)).await? {
-        Created::Now => finish(&state, claim, until, invitation).await,
+    let told = json!({ "invitation_id": id, "role": invitation.role });
+    let event = state.operational.prepare(own.org, OperationalKind::MemberInvited, None, told).await?;
+    let build = || table.transaction().put_invitation(&invitation)?.tell(event.as_ref());
+    match table.create_once(&creation, build).await? {
+        Created::Now => {
+            state.operational.dispatch(event).await;
+            finish(&state, claim, until, invitation).await
+        }
         Created::Before(_) => Err(Problem::of(Kind::IdempotencyInProgress).retry_after(1)),
         Created::Refused(_) => Err(StoreError::Contended.into()),
     }

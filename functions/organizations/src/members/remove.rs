@@ -3,10 +3,12 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::json;
 use shared::audit::{Action, Origin};
 use shared::context::Core;
 use shared::http::{Operation, PathPair};
 use shared::id::{OrgId, UserId};
+use shared::operational::{Operational, OperationalKind};
 use shared::organization::RoleChange;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem};
@@ -23,6 +25,7 @@ pub(crate) fn operation() -> Operation {
 
 pub(crate) async fn handler(
     State(core): State<Core>,
+    State(operational): State<Operational>,
     own: Own,
     origin: Origin,
     PathPair(_, user): PathPair<OrgId, UserId>,
@@ -40,8 +43,12 @@ pub(crate) async fn handler(
         return Err(refused);
     }
     let change = RoleChange { org, user, from: member.role, to: None };
-    let written = table.commit_urgent(org, &[entry], || table.transaction().change_member(change)).await?;
+    let told = json!({ "user_id": user, "role": member.role });
+    let event = operational.prepare(org, OperationalKind::MemberRemoved, None, told).await?;
+    let build = || table.transaction().change_member(change)?.tell(event.as_ref());
+    let written = table.commit_urgent(org, &[entry], build).await?;
     written.map_err(|cancelled| refused(&cancelled))?;
+    operational.dispatch(event).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

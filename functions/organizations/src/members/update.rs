@@ -6,15 +6,16 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde_json::json;
 use shared::audit::{Action, Origin};
-use shared::context::Core;
 use shared::http::{Fields, FromFields, Json as Body, Operation, PathPair};
 use shared::id::{OrgId, UserId};
+use shared::operational::OperationalKind;
 use shared::organization::{Change, Membership, RoleChange};
 use shared::problem::{Kind, Problem};
 use shared::scope::Role;
 use shared::table::Cancelled;
 
 use super::list::View;
+use crate::Organizations;
 use crate::own::Own;
 
 #[derive(JsonSchema)]
@@ -37,17 +38,17 @@ pub(crate) fn operation() -> Operation {
 }
 
 pub(crate) async fn handler(
-    State(core): State<Core>,
+    State(state): State<Organizations>,
     own: Own,
     origin: Origin,
     PathPair(_, user): PathPair<OrgId, UserId>,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<Json<View>, Problem> {
-    let (table, to) = (&core.table, request.role);
+    let (table, to) = (&state.core.table, request.role);
     may_grant(&own, to)?;
     let member = match table.membership(own.org, user).await? {
-        Some(member) => change(&core, &own, &origin, member, to).await?,
-        None => let_in(&core, &own, &origin, user, to).await?,
+        Some(member) => change(&state, &own, &origin, member, to).await?,
+        None => let_in(&state, &own, &origin, user, to).await?,
     };
     let user = table.user(member.user).await?;
     Ok(Json(View::new(user, member.user, Some(member.role), member.joined_at)))
@@ -71,7 +72,7 @@ pub(crate) fn refused(cancelled: &Cancelled) -> Problem {
 }
 
 async fn change(
-    core: &Core,
+    Organizations { core, operational, .. }: &Organizations,
     own: &Own,
     origin: &Origin,
     member: Membership,
@@ -88,15 +89,18 @@ async fn change(
         return Ok(member);
     }
     let change = RoleChange { org: own.org, user: member.user, from, to: Some(to) };
-    let written =
-        table.commit_audited(own.org, &[entry], || table.transaction().change_member(change)).await?;
+    let told = json!({ "user_id": member.user, "role": to, "previous_role": from });
+    let event = operational.prepare(own.org, OperationalKind::MemberUpdated, None, told).await?;
+    let build = || table.transaction().change_member(change)?.tell(event.as_ref());
+    let written = table.commit_audited(own.org, &[entry], build).await?;
     written.map_err(|cancelled| refused(&cancelled))?;
+    operational.dispatch(event).await;
     Ok(Membership { role: to, ..member })
 }
 
 /// They asked to join, with a verified address at a domain of the organisation.
 async fn let_in(
-    core: &Core,
+    Organizations { core, operational, .. }: &Organizations,
     own: &Own,
     origin: &Origin,
     user: UserId,
@@ -108,13 +112,17 @@ async fn let_in(
     table.user(user).await?.ok_or_else(Problem::not_found)?;
     let membership = Membership { org, user, role, joined_at: now };
     let entry = own.entry(origin, Action::MemberAdded, now).on(user).with("role", role.as_str());
+    let told = json!({ "user_id": user, "role": role });
+    let event = operational.prepare(org, OperationalKind::MemberAdded, None, told).await?;
     let written = table
         .commit_audited(org, &[entry], || {
-            table.transaction().delete_join_request(org, user)?.add_member(&membership)
+            let transaction = table.transaction().delete_join_request(org, user)?;
+            transaction.add_member(&membership)?.tell(event.as_ref())
         })
         .await?;
     written.map_err(|Cancelled(places)| {
         if places.contains(&1) { Problem::of(Kind::LimitReached) } else { Problem::not_found() }
     })?;
+    operational.dispatch(event).await;
     Ok(membership)
 }

@@ -61,8 +61,7 @@ pub(crate) async fn handler(
     let now = state.core.clock.now();
     let entry = own.entry(&origin, Action::OrganizationModulesChanged, now).on(own.org);
     let entry = entry.with("modules", names.join(" "));
-    let new =
-        change(&state.core, &own, &if_match, entry, |old| Organization { modules: modules.clone(), ..old })
-            .await?;
+    let new = change(&state, &own, &if_match, entry, |old| Organization { modules: modules.clone(), ..old })
+        .await?;
     Ok((etag(new.version), Json(View::new(new, role_of(&own.caller)))).into_response())
 }

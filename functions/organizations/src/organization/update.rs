@@ -6,13 +6,14 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde_json::json;
 use shared::audit::{Action, Entry, Origin};
-use shared::context::Core;
 use shared::http::{Fields, FromFields, IfMatch, Json as Body, Operation, Patch, etag};
 use shared::name::Name;
+use shared::operational::OperationalKind;
 use shared::organization::Organization;
 use shared::problem::{Kind, Problem, Violation};
 
 use super::read::role_of;
+use crate::Organizations;
 use crate::own::Own;
 use crate::view::View;
 
@@ -48,14 +49,14 @@ pub(crate) fn operation() -> Operation {
 }
 
 pub(crate) async fn handler(
-    State(core): State<Core>,
+    State(state): State<Organizations>,
     own: Own,
     origin: Origin,
     if_match: IfMatch,
     Body { value: request, .. }: Body<Request>,
 ) -> Result<Response, Problem> {
-    let entry = own.entry(&origin, Action::OrganizationUpdated, core.clock.now()).on(own.org);
-    let new = change(&core, &own, &if_match, entry, |old| Organization {
+    let entry = own.entry(&origin, Action::OrganizationUpdated, state.core.clock.now()).on(own.org);
+    let new = change(&state, &own, &if_match, entry, |old| Organization {
         name: request.name.clone().or(old.name.clone()),
         ..old
     })
@@ -64,8 +65,9 @@ pub(crate) async fn handler(
 }
 
 /// Changes the organisation: a change that loses against another one is made again, on what that one left.
+/// Webhooks are told what it is then.
 pub(super) async fn change(
-    core: &Core,
+    Organizations { core, operational, .. }: &Organizations,
     own: &Own,
     if_match: &IfMatch,
     entry: Entry,
@@ -78,10 +80,12 @@ pub(super) async fn change(
         if_match.check(old.version)?;
         let version = old.version + 1;
         let new = Organization { version, ..change(old) };
+        let told = json!({ "id": new.id, "name": new.name, "modules": new.modules });
+        let event = operational.prepare(own.org, OperationalKind::OrganizationUpdated, None, told).await?;
         let entries = [entry.clone()];
-        let written =
-            table.commit_audited(own.org, &entries, || table.transaction().update_organization(&new)).await?;
-        if written.is_ok() {
+        let build = || table.transaction().update_organization(&new)?.tell(event.as_ref());
+        if table.commit_audited(own.org, &entries, build).await?.is_ok() {
+            operational.dispatch(event).await;
             return Ok(new);
         }
     }
