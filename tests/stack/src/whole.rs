@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use tokio::task::JoinSet;
 
 use crate::binaries::{self, Binaries, BinariesError};
@@ -212,6 +213,16 @@ impl Stack {
                 schedule::fire(schedule, lambda).await;
             }
         }
+    }
+
+    /// Calls a function (its logical id or binary) as `sam local invoke` does: what it answers, or what is said
+    /// where it does not.
+    ///
+    /// # Panics
+    ///
+    /// If the template has no such function.
+    pub async fn invoke(&self, function: &str, payload: impl Into<Bytes>) -> Result<Bytes, String> {
+        self.lambda(function).invoke(payload.into()).await.map_err(|error| error.to_string())
     }
 
     /// Kills the processes of a function (its logical id or binary) with SIGKILL and
