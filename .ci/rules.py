@@ -151,12 +151,12 @@ def a_queue_is_polled_no_faster_than_reserved(stack):
     at("DeliveriesQueue|Properties|RedrivePolicy|maxReceiveCount", 2),
     at("DeliveriesDeadLetterQueue|Properties|MessageRetentionPeriod", 86400),
     at("DeliveriesDeadLetterQueue|Properties|RedriveAllowPolicy"),
+    at("DeliveriesDeadLetterQueue|Properties|RedrivePolicy"),
+    at("UnwrittenLettersQueue|Properties|MessageRetentionPeriod"),
 )
 def what_fails_is_kept_as_a_dead_letter(stack):
     queues = dict(stack.of("SQS::Queue"))
     for _, queue, _, _ in stack.queue_sources():
-        if queue in stack.dead_letter_queues():
-            continue  # a letter that cannot be worked on stays where it is
         redrive = queues[queue].get("RedrivePolicy", {})
         letters = queues.get(target(redrive.get("deadLetterTargetArn")))
         if letters is None or not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
@@ -165,6 +165,22 @@ def what_fails_is_kept_as_a_dead_letter(stack):
             yield queue, "its dead letters are kept for less than 14 days"
         elif letters.get("RedriveAllowPolicy", {}).get("redrivePermission") != "byQueue":
             yield queue, "its dead-letter queue takes letters from any queue"
+
+
+@rule(
+    at("SweeperFunction|Properties|EventInvokeConfig"),
+    at("SweeperFunction|Properties|EventInvokeConfig|DestinationConfig"),
+)
+def what_a_schedule_starts_says_where_its_failures_go(stack):
+    told = {
+        target(config["FunctionName"])
+        for _, config in stack.of("Lambda::EventInvokeConfig")
+        if config.get("DestinationConfig", {}).get("OnFailure")
+    }
+    for name, schedule in stack.of("Scheduler::Schedule"):
+        function = stack.function_behind(schedule["Target"]["Arn"])
+        if function not in told:
+            yield name, f"failures of {function} go nowhere"
 
 
 @rule(
@@ -204,10 +220,6 @@ def queues_and_topics_are_reached_over_tls_only(stack):
             yield name, "may be reached without TLS"
 
 
-# Counters that live for minutes: nobody wants them back, and nothing of them stays.
-MAY_BE_LOST = {"LimitsTable"}
-
-
 @rule(
     at("Table|Properties|PointInTimeRecoverySpecification"),
     at("Table|Properties|TimeToLiveSpecification|AttributeName", "ttl"),
@@ -217,7 +229,8 @@ MAY_BE_LOST = {"LimitsTable"}
     at("Table|DeletionPolicy"),
     at("SecretKey|UpdateReplacePolicy", "Delete"),
     at("LimitsTable|Properties|TimeToLiveSpecification"),
-    at("LimitsTable|DeletionPolicy", "Retain"),
+    at("LimitsTable|DeletionPolicy", "Delete"),
+    at("LimitsTable|Properties|PointInTimeRecoverySpecification"),
 )
 def what_is_stored_outlives_mistakes(stack):
     for name, table in stack.of("DynamoDB::Table"):
@@ -227,8 +240,6 @@ def what_is_stored_outlives_mistakes(stack):
             yield name, "is not on demand"
         if table.get("TimeToLiveSpecification") != {"AttributeName": "expires", "Enabled": True}:
             yield name, "does not expire items by `expires`"
-        if name in MAY_BE_LOST:
-            continue
         if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
             yield name, "has no point in time to recover"
         if stack.stage == "prod" and table.get("DeletionProtectionEnabled") is not True:
@@ -236,9 +247,8 @@ def what_is_stored_outlives_mistakes(stack):
     for kind in ("DynamoDB::Table", "SecretsManager::Secret", "KMS::Key"):
         for name, _ in stack.of(kind):
             for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-                retains = stack.resources[name].get(policy, "Delete").startswith("Retain")
-                if retains == (name in MAY_BE_LOST):
-                    yield name, f"{policy} {'keeps what nobody needs' if retains else 'does not retain it'}"
+                if not stack.resources[name].get(policy, "Delete").startswith("Retain"):
+                    yield name, f"{policy} does not retain it"
 
 
 @rule(
@@ -465,6 +475,7 @@ def nothing_has_a_fixed_name(stack):
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::EventInvokeConfig",
     )
     for name, resource in stack.resources.items():
         for setting in names if resource["Type"] not in makers else ():
