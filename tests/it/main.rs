@@ -6,6 +6,7 @@ mod audit;
 mod authorizer;
 mod breaker;
 mod bug_classes;
+mod costs;
 mod documents;
 mod domains;
 mod lossless;

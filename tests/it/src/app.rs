@@ -36,6 +36,7 @@ use tower::ServiceExt;
 
 use crate::aws::{self, Counted};
 use crate::call::Request;
+use crate::capacity::Units;
 use crate::faults::Faults;
 use crate::names::NameServer;
 use crate::queue::{Message, TestQueue};
@@ -367,6 +368,11 @@ impl App {
     /// The calls to `DynamoDB` since this was last asked.
     pub fn table_calls(&self) -> Vec<String> {
         self.counted.take()
+    }
+
+    /// The calls to both tables since this was last asked, and what each is charged as.
+    pub fn charged(&self) -> Vec<(String, Units)> {
+        [self.counted.charged(), self.counted_limits.charged()].concat()
     }
 
     /// Every item of the table as text, for tests that look for what must not be there.

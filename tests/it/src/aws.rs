@@ -8,18 +8,23 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_sdk_dynamodb::error::BoxError;
 
+use crate::capacity::Units;
 use crate::faults::Faults;
 
 fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "tests"))
 }
 
-/// The operations that were called, by name.
+/// The operations that were called, by name, and what each is charged as.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counted(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Counted(Arc<Mutex<Vec<(String, Units)>>>);
 
 impl Counted {
     pub(crate) fn take(&self) -> Vec<String> {
+        self.charged().into_iter().map(|(operation, _)| operation).collect()
+    }
+
+    pub(crate) fn charged(&self) -> Vec<(String, Units)> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -37,7 +42,9 @@ impl Intercept for Counted {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        self.0.lock().unwrap().push(operation);
+        let body = context.request().body().bytes().unwrap_or_default();
+        let units = Units::of(&operation, &serde_json::from_slice(body)?);
+        self.0.lock().unwrap().push((operation, units));
         Ok(())
     }
 }
