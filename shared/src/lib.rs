@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod problem;
 pub mod id;
 pub mod lane;
+pub mod trace;
 pub mod secret;
 pub mod scope;
 pub mod config;

@@ -29,7 +29,6 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::delivery::{Delivery, InHand};
 use shared::entropy::NoEntropy;
-use shared::event::SpanId;
 use shared::health::Pace;
 use shared::id::OrgId;
 use shared::lane::Lane;
@@ -38,6 +37,7 @@ use shared::operational::Operational;
 use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError, TurnTask};
 use shared::secret::{KeyRing, Sealed, UnsealError};
 use shared::table::StoreError;
+use shared::trace::SpanId;
 
 use crate::backlog::Turn;
 use crate::load::{Loaded, Prepared, Skip};

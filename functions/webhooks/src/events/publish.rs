@@ -18,7 +18,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
 use shared::entropy::NoEntropy;
-use shared::event::{Event, TraceContext};
+use shared::event::Event;
 use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json, Operation};
 use shared::id::{EventId, OrgId};
 use shared::idempotency::{Claim, Progress, Record};
@@ -27,6 +27,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
+use shared::trace::TraceContext;
 use shared::webhook::{Channel, EventData, EventType, Webhook};
 
 use crate::Webhooks;
