@@ -10,6 +10,7 @@ pub mod problem;
 pub mod id;
 pub mod lane;
 pub mod trace;
+pub mod observe;
 pub mod secret;
 pub mod scope;
 pub mod config;

@@ -9,6 +9,7 @@ mod call;
 mod faults;
 pub mod lossless;
 mod names;
+mod observed;
 mod queue;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
@@ -16,6 +17,7 @@ pub use app::App;
 pub use call::{Answer, Request};
 pub use faults::Faults;
 pub use names::{Manner, NameServer};
+pub use observed::Observed;
 pub use queue::Message;
 pub use stack::{Call, Mail, Receiver};
 
