@@ -1,7 +1,9 @@
 //! The real function binaries, through the local stack: Runtime API, gateway, event source, all of it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod observe;
 mod own_api;
 mod product;
+mod secrets;
 mod start;
 mod walk;
