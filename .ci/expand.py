@@ -155,6 +155,12 @@ class Stack:
             letters.add(target(schedule["Target"].get("DeadLetterConfig", {}).get("Arn")))
         return letters & set(dict(self.of("SQS::Queue")))
 
+    def metrics_of(self, alarm):
+        """What an alarm looks at: one metric or, where it computes, several."""
+        if "Metrics" in alarm:
+            return [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
+        return [alarm]
+
     def statements(self, effect="Allow"):
         """(role, statement) of every policy that is attached to a role."""
         for role, properties in self.of("IAM::Role"):

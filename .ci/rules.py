@@ -357,7 +357,8 @@ def an_alarm_goes_off_for_each_thing_that_breaks(stack):
     for name, alarm in stack.of("CloudWatch::Alarm"):
         if not alarm.get("AlarmActions") or "TreatMissingData" not in alarm:
             yield name, "tells nobody, or does not say what missing data means"
-        watched.update((alarm["MetricName"], target(dimension["Value"])) for dimension in alarm["Dimensions"])
+        for metric in stack.metrics_of(alarm):
+            watched.update((metric["MetricName"], target(dimension["Value"])) for dimension in metric["Dimensions"])
     needed = [(metric, name) for name, _ in stack.of("Lambda::Function") for metric in ("Errors", "Throttles")]
     needed += [(metric, name) for name, _ in stack.of("ApiGatewayV2::Api") for metric in ("5xx", "Latency")]
     for _, queue, _, _ in stack.queue_sources():

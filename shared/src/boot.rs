@@ -11,9 +11,11 @@ use axum::Router;
 use lambda_http::Error;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::address::EgressPolicy;
 use crate::clock::Clock;
@@ -22,6 +24,7 @@ use crate::context::Core;
 use crate::entropy::Entropy;
 use crate::limit::Limiter;
 use crate::mail::MailQueue;
+use crate::observe::{Lines, OURS, Observer, Subject, Told, log_panics};
 use crate::operational::Operational;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
@@ -127,9 +130,21 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     if let Err(error) = ping {
         tracing::warn!(error = %error, "the table did not answer at the start");
     }
-    tracing::info!(function, stage = ?stage, "started");
+    tracing::info!(function, stage = stage.as_str(), "started");
 
+    let told = Told {
+        subject: Subject {
+            function,
+            function_name: function_name(function),
+            stage: stage.as_str().to_owned(),
+        },
+        out: Box::new(std::io::stdout()),
+        level: least(&log_level()),
+        collector: settings.collector()?,
+        sentry: settings.sentry()?,
+    };
     let core = Core {
+        observer: Observer::new(told, (clock.clone(), Entropy::system())),
         clock,
         entropy: Entropy::system(),
         keys: Arc::new(keys),
@@ -179,31 +194,42 @@ impl Boot {
 /// down whole events and answers, with what is secret in them.
 #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
 pub fn logs() {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
-    let filter = EnvFilter::builder().parse_lossy(filter(&level));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_timer(Time(Clock::system()));
+    let filter = EnvFilter::builder().parse_lossy(filter(&log_level()));
+    let lines = tracing_subscriber::registry().with(filter);
     if std::env::var("AWS_LAMBDA_LOG_FORMAT").as_deref() == Ok("Text") {
-        lines.with_ansi(false).init();
+        let text = tracing_subscriber::fmt::layer()
+            .with_target(false)
+            .with_timer(Time(Clock::system()))
+            .with_ansi(false);
+        lines.with(text.and_then(Lines::silent(Clock::system()))).init();
     } else {
-        lines.json().flatten_event(true).with_current_span(false).init();
+        lines.with(Lines::json(Clock::system())).init();
+    }
+    log_panics();
+}
+
+/// How talkative the function is to be, in lower case.
+#[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
+fn log_level() -> String {
+    std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_lowercase()
+}
+
+/// The name that AWS has for the function: metrics are told apart by it, as Lambda's own are.
+#[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
+fn function_name(function: &str) -> String {
+    std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| function.to_owned())
+}
+
+/// A level that no line of metrics is dropped at.
+fn least(level: &str) -> &'static str {
+    match level {
+        "error" => "ERROR",
+        "warn" => "WARN",
+        _ => "INFO",
     }
 }
 
 fn filter(level: &str) -> String {
-    const OURS: [&str; 9] = [
-        "shared",
-        "auth",
-        "organizations",
-        "api_keys",
-        "webhooks",
-        "dispatcher",
-        "mailer",
-        "authorizer",
-        "sweeper",
-    ];
     match level {
         "debug" | "trace" => {
             OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
@@ -239,6 +265,14 @@ pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_metrics_are_never_finer_than_what_is_kept() {
+        assert_eq!(
+            ["error", "warn", "info", "debug", ""].map(least),
+            ["ERROR", "WARN", "INFO", "INFO", "INFO"]
+        );
+    }
 
     #[test]
     fn a_fine_level_is_for_our_own_code_only() {

@@ -35,6 +35,17 @@ pub enum Stage {
     Prod,
 }
 
+impl Stage {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Staging => "staging",
+            Self::Prod => "prod",
+        }
+    }
+}
+
 /// What every function needs.
 #[derive(Clone, Debug)]
 pub struct CoreConfig {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::limit::Limiter;
+use crate::observe::Observer;
 use crate::secret::Keeper;
 use crate::standing::StandingCache;
 use crate::table::Table;
 
-/// Clock, entropy, keys, table and limits.
+/// Clock, entropy, keys, table, limits, and what is told of it all.
 #[derive(Clone)]
 pub struct Core {
     /// The time.
@@ -28,4 +29,6 @@ pub struct Core {
     pub limiter: Limiter,
     /// What is known of callers, for seconds.
     pub standings: Arc<StandingCache>,
+    /// What the function tells of itself.
+    pub observer: Observer,
 }

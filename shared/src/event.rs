@@ -3,10 +3,8 @@
 mod activity;
 mod model;
 mod store;
-mod trace;
 
 pub(crate) use activity::last_of;
 pub use activity::{Activity, Hour, hour_of};
 pub use model::Event;
 pub(crate) use store::event_of;
-pub use trace::{SpanId, TraceContext};

@@ -9,6 +9,8 @@ pub mod entropy;
 pub mod problem;
 pub mod id;
 pub mod lane;
+pub mod trace;
+pub mod observe;
 pub mod secret;
 pub mod scope;
 pub mod config;

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+};
 
 use crate::clock::Timestamp;
 use crate::delivery::QUEUED_WITHIN;
 use crate::problem::{Problem, chain};
+use crate::trace::XRay;
 
 pub use task::{DeliveryTask, FanOutTask, Task, TaskError, TurnTask};
 
@@ -78,6 +81,13 @@ pub(crate) async fn send_batch(
     mut entries: Vec<SendMessageBatchRequestEntry>,
 ) -> Result<(), QueueError> {
     const TRIES: u32 = 3;
+    if let Some(xray) = XRay::of_invocation() {
+        let header = trace_header(&xray)?;
+        for entry in &mut entries {
+            let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+            entry.message_system_attributes.get_or_insert_default().insert(name, header.clone());
+        }
+    }
     for round in 0..TRIES {
         if round > 0 {
             tokio::time::sleep(Duration::from_millis(20 << round)).await;
@@ -96,6 +106,11 @@ pub(crate) async fn send_batch(
         }
     }
     Err(QueueError::Refused(entries.len()))
+}
+
+/// X-Ray draws sender and consumer as one trace.
+fn trace_header(xray: &XRay) -> Result<MessageSystemAttributeValue, BuildError> {
+    MessageSystemAttributeValue::builder().data_type("String").string_value(xray.header()).build()
 }
 
 fn entry(place: usize, task: &Task, now: Timestamp) -> Result<SendMessageBatchRequestEntry, QueueError> {

@@ -35,7 +35,7 @@ where
     router
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::of(Kind::MethodNotAllowed) })
-        .layer(from_fn_with_state((core.clock, core.entropy), finish))
+        .layer(from_fn_with_state((core.clock, core.entropy, core.observer), finish))
         .with_state(state)
 }
 

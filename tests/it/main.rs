@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod alarms;
 mod audit;
 mod authorizer;
 mod breaker;
@@ -13,6 +14,7 @@ mod lossless;
 mod mails;
 mod matrix;
 mod membership;
+mod observe;
 mod operational;
 mod routes;
 mod security;

@@ -13,8 +13,10 @@ mod requirements;
 
 use serde_json::Value;
 use shared::context::Core;
+use shared::observe::Metric;
 use shared::organization::OrganizationStatus;
 use shared::principal::{Admission, Identity, Principal, Refused, identify};
+use shared::problem::chain;
 use shared::table::StoreError;
 
 use crate::answer::Verdict;
@@ -89,11 +91,25 @@ impl Authorizer {
 
     /// The answer to an event of API Gateway.
     pub async fn handle(&self, event: Value) -> Result<Value, AuthorizerError> {
+        let work = async {
+            let answer = self.answer(event).await;
+            if let Err(error) = &answer {
+                tracing::error!(error = chain(error), "there is no verdict: nobody gets in");
+            }
+            answer
+        };
+        self.core.observer.invocation(Box::pin(work)).await
+    }
+
+    async fn answer(&self, event: Value) -> Result<Value, AuthorizerError> {
         let call = Call::read(event)?;
         let verdict = match self.judge(&call).await? {
             Ok(principal) => Verdict::Allowed(principal),
             Err(refusal) => {
                 let code = refusal.code();
+                if refusal == Refusal::OverLimit {
+                    self.core.observer.count(Metric::LimiterHits, 1);
+                }
                 if matches!(refusal, Refusal::RouteNotInIdentity | Refusal::AddressNotInIdentity) {
                     tracing::error!(
                         code,

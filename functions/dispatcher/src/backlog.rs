@@ -14,6 +14,7 @@ use shared::delivery::{Delivery, InHand, Outcome, State};
 use shared::health::{Breaker, Health};
 use shared::id::{DeliveryId, OrgId, WebhookId};
 use shared::lane::Lane;
+use shared::observe::Metric;
 use shared::operational::OperationalKind;
 use shared::queue::{DeliveryTask, TurnTask};
 use shared::table::StoreError;
@@ -54,6 +55,7 @@ impl Dispatcher {
     pub(crate) async fn park(&self, place: Place, delivery: &Delivery) -> Result<(), DispatchError> {
         tracing::info!(delivery = %delivery.id, "delivery parked");
         self.core.table.park(place.0, delivery).await?;
+        self.core.observer.count(Metric::DeliveriesParked, 1);
         let health = self.core.table.health(place.0, place.1).await?;
         match health.breaker {
             Breaker::Closed => self.drain_what_is_left(place).await,

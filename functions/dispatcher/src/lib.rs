@@ -29,7 +29,6 @@ use shared::clock::Timestamp;
 use shared::context::Core;
 use shared::delivery::{Delivery, InHand};
 use shared::entropy::NoEntropy;
-use shared::event::SpanId;
 use shared::health::Pace;
 use shared::id::OrgId;
 use shared::lane::Lane;
@@ -38,6 +37,8 @@ use shared::operational::Operational;
 use shared::queue::{DeliveryTask, Queue, QueueError, Task, TaskError, TurnTask};
 use shared::secret::{KeyRing, Sealed, UnsealError};
 use shared::table::StoreError;
+use shared::trace::{SpanId, XRay};
+use tracing::Instrument;
 
 use crate::backlog::Turn;
 use crate::load::{Loaded, Prepared, Skip};
@@ -50,6 +51,8 @@ struct Received<T> {
     id: String,
     task: T,
     receive_count: u32,
+    /// The trace that sent it, as X-Ray names it.
+    xray: Option<XRay>,
 }
 
 /// Why a message is given back to SQS: our failure, never the receiver's.
@@ -105,6 +108,10 @@ impl Dispatcher {
 
     /// Works a batch off before `deadline`, and names the messages that are to come again.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+        self.core.observer.invocation(Box::pin(self.batch(event, deadline))).await
+    }
+
+    async fn batch(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let mut failed = Vec::new();
         let mut received = Vec::new();
         for message in event.records {
@@ -128,10 +135,10 @@ impl Dispatcher {
     async fn work(&self, received: Vec<Received<Task>>, deadline: Timestamp) -> Vec<BatchItemFailure> {
         let now = self.core.clock.now();
         let (mut deliveries, mut others) = (Vec::new(), Vec::new());
-        for Received { id, task, receive_count } in received {
+        for Received { id, task, receive_count, xray } in received {
             match task {
-                Task::Delivery(task) => deliveries.push(Received { id, task, receive_count }),
-                task => others.push(Received { id, task, receive_count }),
+                Task::Delivery(task) => deliveries.push(Received { id, task, receive_count, xray }),
+                task => others.push(Received { id, task, receive_count, xray }),
             }
         }
         let keys: Vec<_> = deliveries.iter().map(|r| (r.task.organization, r.task.delivery())).collect();
@@ -147,8 +154,10 @@ impl Dispatcher {
         };
         let deliveries = deliveries.into_iter().zip(in_hand).map(|(received, in_hand)| {
             let id = received.id.clone();
+            let xray_trace_id = received.xray.as_ref().map(XRay::root);
+            let span = tracing::error_span!("delivery", delivery = %received.task.delivery(), xray_trace_id);
             let work = async move { self.dispatch(received, in_hand?, deadline).await };
-            self.within(id, work.boxed(), deadline).boxed()
+            self.within(id, work.boxed(), deadline).instrument(span).boxed()
         });
         Self::together(deliveries.chain(others).collect()).await
     }
@@ -160,7 +169,7 @@ impl Dispatcher {
 
     /// What is no single delivery.
     async fn other(&self, received: Received<Task>, deadline: Timestamp) -> Option<BatchItemFailure> {
-        let Received { id, task, receive_count } = received;
+        let Received { id, task, receive_count, xray: _ } = received;
         let work = async move {
             match task {
                 Task::FanOut(task) => self.fan_out(&task, deadline).await,
@@ -258,7 +267,7 @@ impl Dispatcher {
             sign::Signed::Request(prepared, request) => (prepared, self.sender.send(request, timeout).await),
             sign::Signed::UrlRefused(prepared, sent) => (prepared, sent),
         };
-        self.record(prepared, sent).await
+        self.record(prepared, sent, (span, now)).await
     }
 
     /// The ring with every key that sealed a secret or a header of the webhook, also when it was rotated a moment ago.
@@ -282,7 +291,8 @@ fn receive(message: &SqsMessage) -> Result<Received<Task>, DispatchError> {
     let task = Task::parse(message.body.as_deref().unwrap_or_default())?;
     let count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let id = message.message_id.clone().unwrap_or_default();
-    Ok(Received { id, task, receive_count: count.unwrap_or(1) })
+    let xray = message.attributes.get(XRay::ATTRIBUTE).and_then(|header| XRay::parse(header));
+    Ok(Received { id, task, receive_count: count.unwrap_or(1), xray })
 }
 
 fn give_back(id: String, error: &DispatchError) -> BatchItemFailure {
@@ -294,4 +304,32 @@ fn give_back(id: String, error: &DispatchError) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = id;
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_brings_the_trace_of_whoever_sent_it() {
+        let task = json!({
+            "version": 1,
+            "organization": "org_01kdvdna000w3ge1r70w3ge1r7",
+            "event": "evt_01kdvdna000w3ge1r70w3ge1r7",
+            "webhook": "whk_01kdvdna000w3ge1r70w3ge1r7",
+            "attempt": 1,
+            "not_before": "2026-01-01T00:00:00.000Z",
+        });
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        let of = |attributes: serde_json::Value| {
+            let message = json!({ "messageId": "m", "body": task.to_string(), "attributes": attributes });
+            let received = receive(&serde_json::from_value(message).unwrap()).unwrap();
+            (received.receive_count, received.xray.map(|xray| xray.root().to_owned()))
+        };
+        let header = format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1");
+        let named = of(json!({ "ApproximateReceiveCount": "2", "AWSTraceHeader": header }));
+        assert_eq!(named, (2, Some(root.to_owned())));
+        assert_eq!(of(json!({ "AWSTraceHeader": "nonsense" })), (1, None));
+    }
 }

@@ -4,12 +4,17 @@
 //! In this order: a dispatcher that dies in between leaves a record and a message that SQS hands
 //! out again, and [`crate::load`] sees from both that the next task may be missing.
 
+use std::time::Duration;
+
 use serde_json::json;
+use shared::clock::Timestamp;
 use shared::delivery::{Attempt, Delivery, Next, Outcome, Recorded, waits_in_the_table};
 use shared::event::Event;
+use shared::observe::{Metric, Span, SpanKind};
 use shared::operational::OperationalKind;
 use shared::problem::chain;
 use shared::queue::DeliveryTask;
+use shared::trace::SpanId;
 
 use crate::load::Prepared;
 use crate::send::Sent;
@@ -62,7 +67,54 @@ impl Dispatcher {
         Ok(self.operational.prepare(event.org, kind, Some(delivery.id.webhook), data).await?)
     }
 
-    pub(crate) async fn record(&self, prepared: Prepared, sent: Sent) -> Result<Attempted, DispatchError> {
+    fn count(&self, event: &Event, outcome: Outcome, next: Next, now: Timestamp) {
+        let observer = &self.core.observer;
+        match outcome {
+            Outcome::Delivered { .. } => {
+                observer.count(Metric::DeliveriesDelivered, 1);
+                let latency_ms = now.since(event.created_at()).as_millis();
+                observer.measure(Metric::DeliveryLatency, u64::try_from(latency_ms).unwrap_or(u64::MAX));
+            }
+            Outcome::Rejected { .. } | Outcome::TimedOut | Outcome::Unreachable(_) => {
+                observer.count(Metric::DeliveriesFailed, 1);
+            }
+        }
+        match next {
+            Next::GiveUp => observer.count(Metric::DeliveriesExhausted, 1),
+            Next::Done | Next::Park | Next::Retry { .. } | Next::SwitchOff => {}
+        }
+    }
+
+    /// The span whose identifier the receiver got: what it does is below it. Where the webhook points is not told,
+    /// since there can be a credential in it.
+    fn trace(&self, event: &Event, delivery: &Delivery, attempt: &Attempt, (id, begun): (SpanId, Timestamp)) {
+        self.core.observer.span(Span {
+            name: "deliver".to_owned(),
+            kind: SpanKind::Client,
+            place: event.trace().place(),
+            id,
+            begun,
+            ended: begun.plus(Duration::from_millis(attempt.duration_ms.into())),
+            failed: !matches!(attempt.outcome, Outcome::Delivered { .. }),
+            attributes: vec![
+                ("http.request.method", "POST".into()),
+                ("http.response.status_code", attempt.outcome.status().into()),
+                ("organization.id", event.org.to_string().into()),
+                ("event.id", event.id.to_string().into()),
+                ("webhook.id", delivery.id.webhook.to_string().into()),
+                ("delivery.id", delivery.id.to_string().into()),
+                ("attempt", attempt.number.into()),
+                ("outcome", attempt.outcome.as_str().into()),
+            ],
+        });
+    }
+
+    pub(crate) async fn record(
+        &self,
+        prepared: Prepared,
+        sent: Sent,
+        (span, begun): (SpanId, Timestamp),
+    ) -> Result<Attempted, DispatchError> {
         let Prepared { org, event, webhook, delivery, attempt: number, health, probe } = prepared;
         let Sent { outcome, duration_ms, response_body } = sent;
         let now = self.core.clock.now();
@@ -76,10 +128,11 @@ impl Dispatcher {
         };
         let trace = event.trace();
         tracing::info!(
-            event = %event.id, trace_id = trace.trace_id(), webhook = %webhook.id, organization = %org, attempt = number, duration_ms,
-            outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
+            event = %event.id, delivery = %delivery.id, trace_id = trace.trace_id(), webhook = %webhook.id, organization = %org,
+            attempt = number, duration_ms, outcome = outcome.as_str(), reason = outcome.reason(), status = outcome.status(), next = ?next,
             "delivery attempted"
         );
+        self.trace(&event, &delivery, &attempt, (span, begun));
         // Whoever loaded it has made sure that this attempt is the one that is due.
         let Ok(delivery) = delivery.after(attempt.clone(), next) else { return Ok(Attempted::Before) };
         let failed = match outcome {
@@ -93,6 +146,7 @@ impl Dispatcher {
             // A copy of the message was faster, and has sent the next task itself.
             return Ok(Attempted::Before);
         }
+        self.count(&event, outcome, next, now);
         match (recorded, next) {
             // Somebody else has switched it off, and has told so.
             (Recorded::Now, Next::SwitchOff) => {}

@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue}
 use shared::address::{EgressPolicy, TargetUrl};
 use shared::clock::Timestamp;
 use shared::delivery::{Outcome, Unreachable};
-use shared::event::{SpanId, TraceContext};
 use shared::secret::{KeyRing, UnsealError};
+use shared::trace::{SpanId, TraceContext};
 use shared::webhook::{self, HeaderText, SealedSecret, SigningKey, SigningSecret, Webhook};
 
 use crate::DispatchError;

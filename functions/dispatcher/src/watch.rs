@@ -13,6 +13,7 @@ use shared::health::{Breaker, Health, Pace, Streak};
 use shared::id::{EventId, OrgId, WebhookId};
 use shared::lane::Lane;
 use shared::mail::Mail;
+use shared::observe::Metric;
 use shared::operational::OperationalKind;
 use shared::problem::chain;
 use shared::queue::TurnTask;
@@ -89,7 +90,9 @@ impl Dispatcher {
         if opens {
             let wait = self.probe_wait(seen.webhook, 0, None)?;
             let open = Breaker::Open { since: now, probes: 0, due: now.plus(wait) };
-            self.go_on(seen.place(), health.turn, open, None).await?;
+            if self.go_on(seen.place(), health.turn, open, None).await? {
+                self.core.observer.count(Metric::BreakerOpenings, 1);
+            }
             tracing::warn!(webhook = %seen.webhook.id, organization = %seen.webhook.org, "its receiver fails: deliveries are parked");
         }
         Ok(opens)

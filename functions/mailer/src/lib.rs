@@ -19,6 +19,7 @@ use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
 use futures_util::StreamExt;
 use shared::context::Core;
 use shared::mail::{LATE_AFTER, MailTask, MailTaskError};
+use shared::observe::{Metric, redacted};
 use shared::problem::chain;
 use shared::table::StoreError;
 use shared::user::Email;
@@ -67,6 +68,10 @@ impl Mailer {
     /// Sends what the messages of a batch ask for, within `left`; those that were not done are handed out
     /// again.
     pub async fn handle(&self, event: SqsEvent, left: Duration) -> SqsBatchResponse {
+        self.core.observer.invocation(Box::pin(self.batch(event, left))).await
+    }
+
+    async fn batch(&self, event: SqsEvent, left: Duration) -> SqsBatchResponse {
         let deadline = tokio::time::Instant::now() + left;
         let failures = futures_util::stream::iter(event.records)
             .map(|message| async move {
@@ -77,7 +82,9 @@ impl Mailer {
                     Ok(Err(error)) => error,
                     Err(_) => Error::Late,
                 };
-                tracing::error!(message.id = id, error = %error, "a mail was not sent");
+                // SES names the addresses that it does not like.
+                tracing::error!(message_id = id, error = redacted(&error.to_string()), "a mail was not sent");
+                self.core.observer.count(Metric::MailsFailed, 1);
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = id;
                 Some(failure)
@@ -118,6 +125,7 @@ impl Mailer {
             .send()
             .await;
         let Err(error) = sent else {
+            self.core.observer.count(Metric::MailsSent, 1);
             tracing::info!(mail = kind, "sent");
             return Ok(());
         };
@@ -125,7 +133,7 @@ impl Mailer {
             // No address: it will be none the next five times. What SES rejects otherwise may be our own
             // sender, so it goes to the dead letters, which have an alarm.
             Some(SendEmailError::BadRequestException(_)) => {
-                tracing::warn!(mail = kind, error = %chain(&error), "SES does not take a mail");
+                tracing::warn!(mail = kind, error = redacted(&chain(&error)), "SES does not take a mail");
                 Ok(())
             }
             _ => Err(Error::Ses(chain(&error))),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use shared::delivery::{Delivery, State};
+use shared::observe::{Metric, redacted};
 use shared::problem::chain;
 use shared::queue::{DeliveryTask, FanOutTask, Task, TurnTask};
 
@@ -22,16 +23,19 @@ impl Sweeper {
                 Ok(task) => task,
                 Err(error) => {
                     // There is no delivery to write on; a task holds no secret, so the log can have it.
-                    tracing::error!(%error, body, "a dead letter that is no task of ours");
+                    tracing::error!(%error, body = redacted(&body), "a dead letter that is no task of ours");
+                    self.core.observer.count(Metric::DeadLetters, 1);
                     continue;
                 }
             };
-            if let Err(error) = self.take_dead_letter(&task).await {
-                tracing::error!(error = chain(&error), ?task, "a dead letter comes again");
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = message.message_id.unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
+            let Err(error) = self.take_dead_letter(&task).await else {
+                self.core.observer.count(Metric::DeadLetters, 1);
+                continue;
+            };
+            tracing::error!(error = chain(&error), ?task, "a dead letter comes again");
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message.message_id.unwrap_or_default();
+            response.batch_item_failures.push(failure);
         }
         response
     }
@@ -78,6 +82,7 @@ impl Sweeper {
             _ => {
                 if let Ok(failed) = delivery.failed_internally(task.attempt) {
                     table.record_untried(task.organization, &failed).await?;
+                    self.core.observer.count(Metric::DeliveriesFailedInternally, 1);
                     tracing::error!(delivery = %id, organization = %task.organization, attempt = task.attempt, "a delivery failed on us");
                 }
                 Ok(())

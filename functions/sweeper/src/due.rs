@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use shared::clock::Timestamp;
+use shared::observe::Metric;
 use shared::queue::Task;
 use shared::table::keys::SHARDS;
 
@@ -29,14 +30,24 @@ impl Sweeper {
     /// Sweeps until `end`; how many attempts it has put into the queue.
     pub(crate) async fn sweep_due(&self, end: Timestamp) -> Result<usize, SweepError> {
         let (table, now) = (&self.core.table, self.core.clock.now());
-        let done = table.sweeper_mark(MARK).await?.unwrap_or(minute_of(now.minus(BEFORE_FIRST)) - 1);
+        let mut done = table.sweeper_mark(MARK).await?.unwrap_or(minute_of(now.minus(BEFORE_FIRST)) - 1);
+        let swept = self.sweep_minutes(&mut done, end).await;
+        // Also of a run that failed: then it is what has to be known.
+        let behind = minute_of(self.core.clock.now().plus(AHEAD)).saturating_sub(done);
+        self.core.observer.measure(Metric::SweeperLag, u64::try_from(behind).unwrap_or(0).saturating_mul(60));
+        swept
+    }
+
+    /// Sweeps the minutes after `done`, and moves it and the mark on with each that is done.
+    async fn sweep_minutes(&self, done: &mut i64, end: Timestamp) -> Result<usize, SweepError> {
         let mut sent = 0;
-        for minute in done + 1..=minute_of(now.plus(AHEAD)) {
+        for minute in *done + 1..=minute_of(self.core.clock.now().plus(AHEAD)) {
             for shard in 0..SHARDS {
                 let Some(more) = self.sweep_shard(minute, shard, end).await? else { return Ok(sent) };
                 sent += more;
             }
-            table.move_sweeper_mark(MARK, minute).await?;
+            self.core.table.move_sweeper_mark(MARK, minute).await?;
+            *done = minute;
         }
         Ok(sent)
     }

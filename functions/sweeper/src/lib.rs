@@ -17,6 +17,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::context::Core;
+use shared::problem::chain;
 use shared::queue::{Queue, QueueError};
 use shared::table::StoreError;
 
@@ -51,6 +52,17 @@ impl Sweeper {
 
     /// One event: dead letters, or the schedule's minute.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Value, SweepError> {
+        let work = async {
+            let done = self.run(event, deadline).await;
+            if let Err(error) = &done {
+                tracing::error!(error = chain(error), "the run ended early, and the next one goes on");
+            }
+            done
+        };
+        self.core.observer.invocation(Box::pin(work)).await
+    }
+
+    async fn run(&self, event: Value, deadline: Timestamp) -> Result<Value, SweepError> {
         if event.get("Records").is_some() {
             let event: SqsEvent = serde_json::from_value(event)?;
             return Ok(serde_json::to_value(self.take_dead_letters(event).await)?);

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use url::Url;
 
 use super::{ConfigError, Settings};
+use crate::observe::Dsn;
 use crate::problem::Violation;
 use crate::scope::ModuleName;
 
@@ -72,6 +73,27 @@ impl Settings {
             return Ok(text);
         }
         Err(ConfigError::bad("MAIL_FROM", format_args!("`{text}` is neither `address` nor `Name <address>`")))
+    }
+
+    /// `SENTRY_DSN`: where errors are reported.
+    pub fn sentry(&self) -> Result<Option<Dsn>, ConfigError> {
+        let name = "SENTRY_DSN";
+        // Not with the text: who has it can report what never happened.
+        self.get(name).map(Dsn::parse).transpose().map_err(|why| ConfigError::bad(name, why))
+    }
+
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`: the base of a collector's addresses.
+    pub fn collector(&self) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = self.get("OTEL_EXPORTER_OTLP_ENDPOINT") else { return Ok(None) };
+        let url = Url::parse(text).ok().filter(|url| {
+            let plain = url.username().is_empty() && url.password().is_none();
+            matches!(url.scheme(), "https" | "http")
+                && plain
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        let why = "is no http or https address without a name, a query and a fragment";
+        url.map(Some).ok_or_else(|| ConfigError::bad("OTEL_EXPORTER_OTLP_ENDPOINT", why))
     }
 
     /// `LINK_URL`: the page that links in mails open. The fragment is left to what they say.
@@ -195,6 +217,28 @@ mod tests {
         ] {
             assert_eq!(read(odd), Err(format!("cannot start: LINK_URL: {why}")));
         }
+    }
+
+    #[test]
+    fn collector_and_sentry_are_addresses_or_nothing() {
+        let collector = |value| {
+            with("auth", "OTEL_EXPORTER_OTLP_ENDPOINT", value, |s| {
+                s.collector().map(|url| url.map(String::from))
+            })
+        };
+        let sentry = |value| with("auth", "SENTRY_DSN", value, |s| s.sentry().map(|dsn| dsn.is_some()));
+        assert_eq!((collector(""), sentry("")), (Ok(None), Ok(false)));
+        assert_eq!(sentry("https://abc@o1.ingest.sentry.io/42"), Ok(true));
+        let good = "http://127.0.0.1:4318/";
+        assert_eq!(collector(good), Ok(Some(good.to_owned())));
+        for odd in
+            ["127.0.0.1:4318", "grpc://host", "https://me:secret@host", "https://host?a=b", "https://host#a"]
+        {
+            let why = "is no http or https address without a name, a query and a fragment";
+            assert_eq!(collector(odd), Err(format!("cannot start: OTEL_EXPORTER_OTLP_ENDPOINT: {why}")));
+        }
+        let why = "cannot start: SENTRY_DSN: ends in no project, which is a number";
+        assert_eq!(sentry("https://abc@host/project"), Err(why.to_owned()));
     }
 
     #[test]

@@ -82,6 +82,16 @@ pub const SETTINGS: &[Setting] = &[
         "What each route of your own API asks for: rows such as `GET /orders=events:read`, separated by `;`.",
     ),
     optional(
+        "SENTRY_DSN",
+        ALL,
+        "Where errors and panics are reported: `https://KEY@HOST/PROJECT`; empty reports to nobody.",
+    ),
+    optional(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ALL,
+        "A collector that takes spans as OTLP over HTTP, such as `http://collector:4318`; empty sends none.",
+    ),
+    optional(
         "AWS_ENDPOINT_URL_DYNAMODB",
         ALL,
         "Another address for DynamoDB, for local work; empty means AWS.",

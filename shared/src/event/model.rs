@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::trace::TraceContext;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
+use crate::trace::TraceContext;
 use crate::webhook::{Channel, EventType};
 
 /// Something that happened, published once.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::Event;
-use super::trace::TraceContext;
 use crate::clock::Timestamp;
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::table::{Item, StoreError, Table, Transaction, from_item, keys};
+use crate::trace::TraceContext;
 use crate::webhook::{Channel, EventType};
 
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fixtures;
+mod observe;
 mod own_api;
 mod product;
+mod secrets;
 mod start;
 mod walk;

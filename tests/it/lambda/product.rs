@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use http::Method;
 use it::{Answer, Request};
 use serde_json::{Value, json};
-use stack::{Binaries, Options, Receiver, Stack};
+use stack::{Binaries, Captured, Options, Receiver, Stack};
 
 pub(crate) struct Product {
     pub(crate) stack: Stack,
@@ -16,6 +16,18 @@ impl Product {
     /// The template as it is.
     pub(crate) async fn start() -> Self {
         Self::with(Options::new(it::repository().join("template.yaml"))).await
+    }
+
+    /// The template as it is, with variables over its own, and all that its functions print.
+    pub(crate) async fn start_captured(variables: &[(&str, &str)]) -> (Self, Captured) {
+        let captured = Captured::default();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let options = Options {
+            variables: variables.collect(),
+            captured: Some(captured.clone()),
+            ..Options::new(it::repository().join("template.yaml"))
+        };
+        (Self::with(options).await, captured)
     }
 
     /// The template with another text in one place: for what takes minutes as it is.

@@ -39,6 +39,7 @@ use crate::call::Request;
 use crate::capacity::Units;
 use crate::faults::Faults;
 use crate::names::NameServer;
+use crate::observed::Observed;
 use crate::queue::{Message, TestQueue};
 
 /// The product in one process, a test's own.
@@ -49,6 +50,8 @@ pub struct App {
     pub core: Core,
     /// What fails of the calls to the table and the queue of deliveries: nothing, unless a test begins it.
     pub faults: Faults,
+    /// What its functions tell of themselves.
+    pub observed: Observed,
     /// What DNS says.
     pub names: NameServer,
     services: Services,
@@ -95,7 +98,19 @@ impl App {
         Self::with(None, EmailVerification::On, level).await
     }
 
+    /// Starts everything, watched by somebody.
+    pub async fn watched(observed: Observed) -> Self {
+        Self::of((None, EmailVerification::Off, Level::off()), observed).await
+    }
+
     async fn with(table_url: Option<String>, verification: EmailVerification, level: Level) -> Self {
+        Self::of((table_url, verification, level), Observed::default()).await
+    }
+
+    async fn of(
+        (table_url, verification, level): (Option<String>, EmailVerification, Level),
+        observed: Observed,
+    ) -> Self {
         let services = Services::start(&crate::template(), State::Memory).await.unwrap();
         let (clock, hands) = Clock::standing_at(Self::START);
         let queue = TestQueue::start(clock.clone()).await;
@@ -103,35 +118,36 @@ impl App {
         let (counted, counted_limits) = (Counted::default(), Counted::default());
         let faults = Faults::default();
         let counts = (&counted, &counted_limits);
-        let core = core(&services, table_url, clock, (counts, &faults)).await;
+        let core = core(&services, table_url, clock, (counts, &faults), &observed).await;
+        let of = |function| observed.core(function, &core);
         let deliveries = Queue::new(aws::faulty_sqs(&queue.url, faults.clone()), queue.url.clone());
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
         let mails = MailQueue::new(aws::sqs(&mail.url), mail.url.clone());
         let dispatcher =
-            dispatcher::Dispatcher::new(core.clone(), deliveries.clone(), mails.clone(), egress.clone())
+            dispatcher::Dispatcher::new(of("dispatcher"), deliveries.clone(), mails.clone(), egress.clone())
                 .unwrap();
-        let sweeper = Sweeper::new(core.clone(), deliveries.clone());
+        let sweeper = Sweeper::new(of("sweeper"), deliveries.clone());
         let passwords = Passwords { level, ..Passwords::default() };
         let chance = (core.clock.clone(), core.entropy.clone());
         let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
-        let auth = Auth::new(core.clone(), passwords, (mails.clone(), operational.clone()), verification);
+        let auth = Auth::new(of("auth"), passwords, (mails.clone(), operational.clone()), verification);
         let auth = auth.unwrap();
         let mailer = Mailer {
-            core: core.clone(),
+            core: of("mailer"),
             ses: aws::ses(services.endpoint(Service::Ses)),
             from: "AI Foundry <no-reply@example.com>".to_owned(),
             link_url: "https://app.example.com/link".parse().unwrap(),
         };
         let names = NameServer::start().await;
         let organizations = Organizations {
-            core: core.clone(),
+            core: of("organizations"),
             mail: mails.clone(),
             operational: operational.clone(),
             dns: Dns::at(names.address()).unwrap(),
             extra_modules: vec!["billing".parse().unwrap()],
         };
         let webhooks = webhooks::Webhooks {
-            core: core.clone(),
+            core: of("webhooks"),
             queue: deliveries.clone(),
             egress,
             operational: operational.clone(),
@@ -140,7 +156,7 @@ impl App {
         let functions = Functions {
             auth: auth::router(auth),
             organizations: organizations::router(organizations),
-            api_keys: api_keys::router(api_keys::ApiKeys::new(core.clone(), mails, operational)),
+            api_keys: api_keys::router(api_keys::ApiKeys::new(of("api_keys"), mails, operational)),
             webhooks: webhooks::router(webhooks),
         };
         let (url, server) = serve(functions, faults.clone()).await;
@@ -149,6 +165,7 @@ impl App {
             hands,
             core,
             faults,
+            observed,
             names,
             services,
             queue,
@@ -401,6 +418,7 @@ async fn core(
     table_url: Option<String>,
     clock: Clock,
     ((counted, counted_limits), faults): ((&Counted, &Counted), &Faults),
+    observed: &Observed,
 ) -> Core {
     let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
     let table = aws::faulty_dynamodb(&table_url, counted.clone(), faults.clone());
@@ -410,11 +428,13 @@ async fn core(
     Core {
         clock: clock.clone(),
         entropy: Entropy::system(),
-        keys: Arc::new(Keeper::open(secrets, secret_id, clock).await.unwrap()),
+        keys: Arc::new(Keeper::open(secrets, secret_id, clock.clone()).await.unwrap()),
         table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
         issuer: App::ISSUER.into(),
         limiter: Limiter::new(limits, services.table_name("LimitsTable").to_owned()),
         standings: Arc::new(StandingCache::default()),
+        // Of what a test does itself.
+        observer: observed.observer("it", clock),
     }
 }
 

@@ -10,6 +10,7 @@ mod capacity;
 mod faults;
 pub mod lossless;
 mod names;
+mod observed;
 mod queue;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
@@ -18,6 +19,7 @@ pub use call::{Answer, Request};
 pub use capacity::Units;
 pub use faults::{Faults, Harm, Plan};
 pub use names::{Manner, NameServer};
+pub use observed::Observed;
 pub use queue::Message;
 pub use stack::{Call, Mail, Receiver};
 

@@ -19,6 +19,7 @@
 //!   asynchronous calls.
 
 mod binaries;
+mod captured;
 mod gateway;
 mod kept;
 mod lambda;
@@ -32,6 +33,7 @@ pub mod template;
 mod whole;
 
 pub use binaries::{Binaries, BinariesError};
+pub use captured::Captured;
 pub use mail::Mail;
 pub use receiver::{Call, Receiver};
 pub use services::{Ports, Service, ServiceError, Services, Settings, State};

@@ -94,6 +94,9 @@ impl Mapping {
     async fn deliver(&self, batch: Vec<Value>) {
         let records: Value = batch.iter().map(|message| self.record(message)).collect();
         let event = json!({ "Records": records }).to_string();
+        if let Some(captured) = self.lambda.captured() {
+            captured.batch(&event);
+        }
         let Ok(result) = self.lambda.invoke(event.into()).await else {
             return;
         };

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use tokio::task::JoinSet;
 
 use crate::binaries::{self, Binaries, BinariesError};
+use crate::captured::{Captured, Prints};
 use crate::gateway::{self, Gateway};
 use crate::lambda::{Lambda, Launch};
 use crate::mail::Mail;
@@ -39,6 +40,10 @@ pub struct Options {
     pub services_only: bool,
     /// Functions print nothing, unless one does not start.
     pub quiet: bool,
+    /// Variables that every function has, over those of the template.
+    pub variables: Vec<(String, String)>,
+    /// Keeps what functions print, and what queues hand them.
+    pub captured: Option<Captured>,
     /// Where the functions come from.
     pub binaries: Binaries,
 }
@@ -55,6 +60,8 @@ impl Options {
             verify_email: false,
             services_only: false,
             quiet: true,
+            variables: Vec::new(),
+            captured: None,
             binaries: Binaries::Build,
         }
     }
@@ -140,8 +147,10 @@ impl Stack {
                 Some(path) => Launch::Process(path.clone()),
                 None => Launch::Attached,
             };
-            let environment = stack.services.environment(&function.id);
-            let lambda = Lambda::new(function.clone(), environment, launch, options.quiet);
+            let mut environment = stack.services.environment(&function.id);
+            environment.extend(options.variables.iter().cloned());
+            let prints = Prints { quiet: options.quiet, captured: options.captured.clone() };
+            let lambda = Lambda::new(function.clone(), environment, launch, prints);
             stack.lambdas.push(lambda);
         }
         let mailbox = stack.services.mailbox().clone();

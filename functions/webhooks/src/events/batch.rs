@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use shared::event::{Event, TraceContext};
+use shared::event::Event;
 use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json as Body, Operation, RequestId};
 use shared::principal::Principal;
 use shared::problem::{Problem, ProblemBody, Violation};
+use shared::trace::TraceContext;
 
 use super::publish::{self, Answer as Accepted, accept};
 use crate::Webhooks;

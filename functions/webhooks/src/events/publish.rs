@@ -18,15 +18,17 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
 use shared::entropy::NoEntropy;
-use shared::event::{Event, TraceContext};
+use shared::event::Event;
 use shared::http::{BodyDigest, Fields, FromFields, IdempotencyKey, Json, Operation};
 use shared::id::{EventId, OrgId};
 use shared::idempotency::{Claim, Progress, Record};
+use shared::observe::Metric;
 use shared::operational::OperationalKind;
 use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
+use shared::trace::TraceContext;
 use shared::webhook::{Channel, EventData, EventType, Webhook};
 
 use crate::Webhooks;
@@ -308,6 +310,7 @@ async fn publish(
     };
     let now = core.clock.now();
     queue.send(&event.tasks(now), now).await?;
+    core.observer.count(Metric::EventsAccepted, 1);
     let (trace, matched) = (event.trace(), event.matched.len());
     tracing::info!(event = %event.id, organization = %org, trace_id = trace.trace_id(), matched, "event published");
     Ok(event)

@@ -107,6 +107,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::captured::Prints;
     use crate::lambda::Launch;
     use crate::template::Function;
 
@@ -128,7 +129,7 @@ mod tests {
             schedules: Vec::new(),
             environment: BTreeMap::new(),
         };
-        Routes::of(&[Lambda::new(function, BTreeMap::new(), Launch::Attached, true)])
+        Routes::of(&[Lambda::new(function, BTreeMap::new(), Launch::Attached, Prints::default())])
     }
 
     fn key(routes: &Routes, method: &Method, path: &str) -> Option<String> {

@@ -18,6 +18,7 @@ use axum::body::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::captured::{Captured, Prints};
 use crate::moment;
 use crate::template::Function;
 
@@ -64,7 +65,7 @@ struct Inner {
     function: Function,
     environment: BTreeMap<String, String>,
     launch: Launch,
-    quiet: bool,
+    prints: Prints,
     pool: Mutex<Pool>,
     tasks: Mutex<JoinSet<()>>,
     /// Counts instances that ended or became idle, for whoever waits for that.
@@ -119,14 +120,14 @@ impl Lambda {
         function: Function,
         environment: BTreeMap<String, String>,
         launch: Launch,
-        quiet: bool,
+        prints: Prints,
     ) -> Lambda {
         Lambda {
             inner: Arc::new(Inner {
                 function,
                 environment,
                 launch,
-                quiet,
+                prints,
                 pool: Mutex::default(),
                 tasks: Mutex::new(JoinSet::new()),
                 changed: watch::channel(0).0,
@@ -339,9 +340,14 @@ impl Lambda {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Who keeps what this function prints and is given, if anybody does.
+    pub(crate) fn captured(&self) -> Option<&Captured> {
+        self.inner.prints.captured.as_ref()
+    }
+
     /// A line of the stack's own about this function.
     fn report(&self, message: &str) {
-        if !self.inner.quiet {
+        if !self.inner.prints.quiet {
             eprintln!("[{}] {message}", self.function().binary);
         }
     }

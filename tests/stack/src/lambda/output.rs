@@ -7,19 +7,21 @@ use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{ChildStderr, ChildStdout};
 
+use crate::captured::Prints;
+
 /// So many lines are shown when a function does not start.
 const LINES_KEPT: usize = 20;
 
 /// The output of one process.
 pub(super) struct Output {
     name: String,
-    quiet: bool,
+    prints: Prints,
     last: Mutex<VecDeque<String>>,
 }
 
 impl Output {
-    pub(super) fn new(name: &str, quiet: bool) -> Output {
-        Output { name: name.to_owned(), quiet, last: Mutex::default() }
+    pub(super) fn new(name: &str, prints: Prints) -> Output {
+        Output { name: name.to_owned(), prints, last: Mutex::default() }
     }
 
     /// Until both ends are closed.
@@ -38,9 +40,7 @@ impl Output {
     }
 
     fn line(&self, line: &str) {
-        if !self.quiet {
-            eprintln!("[{}] {line}", self.name);
-        }
+        self.prints.line(&self.name, line);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == LINES_KEPT {
             last.pop_front();

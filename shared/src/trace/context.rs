@@ -1,12 +1,11 @@
 //! W3C Trace Context, level 1: the trace that a publication is in goes on in its deliveries. What is malformed is
 //! passed over, as the recommendation has it: a trace is no reason to refuse an event.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+use super::{XRay, hex, is_id};
 use crate::entropy::{Entropy, NoEntropy};
 use crate::id::EventId;
 
@@ -15,8 +14,38 @@ use crate::id::EventId;
 pub struct TraceContext {
     trace_id: String,
     sampled: bool,
+    /// The span that published. Older events do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+}
+
+/// Where a call is in a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The trace: 32 digits of hexadecimal.
+    pub trace_id: String,
+    /// The span above, if one is known: 16 digits.
+    pub parent: Option<String>,
+    /// Whether whoever began the trace wants it recorded.
+    pub sampled: bool,
+}
+
+impl Place {
+    /// Where a call is that came with these headers, and which Lambda gave this header of X-Ray's: the caller's
+    /// trace, else Lambda's, else one of its own.
+    pub fn of_call(headers: &HeaderMap, xray: Option<&XRay>, entropy: &Entropy) -> Option<Self> {
+        if let Some(TraceContext { trace_id, parent, sampled, .. }) = TraceContext::of(headers) {
+            return Some(Self { trace_id, parent, sampled });
+        }
+        if let Some(xray) = xray {
+            let trace_id = xray.trace_id()?;
+            return Some(Self { trace_id, parent: xray.parent().map(str::to_owned), sampled: true });
+        }
+        let bytes: [u8; 16] = entropy.bytes().ok()?;
+        Some(Self { trace_id: hex(&bytes), parent: None, sampled: true })
+    }
 }
 
 /// One attempt, within the trace.
@@ -30,6 +59,11 @@ impl SpanId {
         // All zeros would be none.
         Ok(Self(if bytes == [0; 8] { [1; 8] } else { bytes }))
     }
+
+    /// 16 digits of hexadecimal.
+    pub fn hex(self) -> String {
+        hex(&self.0)
+    }
 }
 
 impl TraceContext {
@@ -39,18 +73,26 @@ impl TraceContext {
     /// Of the headers of a call, if they say it once and well.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut parents = headers.get_all("traceparent").into_iter();
-        let (trace_id, flags) = match (parents.next(), parents.next()) {
+        let (trace_id, parent, flags) = match (parents.next(), parents.next()) {
             (Some(parent), None) => parse(parent.to_str().ok()?)?,
             _ => return None,
         };
-        Some(Self { trace_id: trace_id.to_owned(), sampled: flags & 1 == 1, state: state(headers) })
+        let (trace_id, parent) = (trace_id.to_owned(), Some(parent.to_owned()));
+        Some(Self { trace_id, sampled: flags & 1 == 1, parent, state: state(headers) })
     }
 
     /// Of an event whose publisher said nothing: always the same one, so that it need not be stored. Our logs carry it,
     /// so it is sampled, and receivers that ask their caller record it.
     pub fn of_event(event: EventId) -> Self {
         let digest = digest(&SHA256, format!("trace {event}").as_bytes());
-        Self { trace_id: hex(digest.as_ref().get(..16).unwrap_or_default()), sampled: true, state: None }
+        let trace_id = hex(digest.as_ref().get(..16).unwrap_or_default());
+        Self { trace_id, sampled: true, parent: None, state: None }
+    }
+
+    /// Where its deliveries are.
+    pub fn place(&self) -> Place {
+        let Self { trace_id, parent, sampled, .. } = self.clone();
+        Place { trace_id, parent, sampled }
     }
 
     /// The trace, as logs name it.
@@ -69,26 +111,17 @@ impl TraceContext {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Trace and flags of `traceparent`. Of versions to come, what version 00 has.
-fn parse(text: &str) -> Option<(&str, u8)> {
+/// Trace, span and flags of `traceparent`. Of versions to come, what version 00 has.
+fn parse(text: &str) -> Option<(&str, &str, u8)> {
     let lower = |part: &str, chars: usize| {
         part.len() == chars && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let some = |part: &str| part.bytes().any(|byte| byte != b'0');
     let mut parts = text.splitn(5, '-');
     let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
     let (flags, more) = (parts.next()?, parts.next());
     let known = lower(version, 2) && version != "ff" && (version != "00" || more.is_none());
-    let right =
-        known && lower(trace, 32) && some(trace) && lower(parent, 16) && some(parent) && lower(flags, 2);
-    Some((trace, u8::from_str_radix(flags, 16).ok()?)).filter(|_| right)
+    let right = known && is_id(trace, 32) && is_id(parent, 16) && lower(flags, 2);
+    Some((trace, parent, u8::from_str_radix(flags, 16).ok()?)).filter(|_| right)
 }
 
 fn state(headers: &HeaderMap) -> Option<String> {
@@ -123,7 +156,8 @@ mod tests {
             (format!("00-{TRACE}-00f067aa0ba902b7-ff"), true),
             (format!("cc-{TRACE}-00f067aa0ba902b7-01-what-is-to-come"), true),
         ] {
-            let expected = TraceContext { trace_id: TRACE.to_owned(), sampled, state: None };
+            let (trace_id, span) = (TRACE.to_owned(), Some("00f067aa0ba902b7".to_owned()));
+            let expected = TraceContext { trace_id, sampled, parent: span, state: None };
             assert_eq!(TraceContext::of(&headers(&[("traceparent", &parent)])), Some(expected), "{parent}");
         }
     }
@@ -174,5 +208,31 @@ mod tests {
         let parent = trace.parent(SpanId([0, 1, 2, 3, 4, 5, 6, 0xff]));
         assert_eq!(parent, format!("00-{}-00010203040506ff-01", trace.trace_id()));
         assert!(parse(&parent).is_some());
+    }
+
+    #[test]
+    fn a_call_is_in_its_callers_trace_else_in_lambdas_else_in_one_of_its_own() {
+        let xray = XRay::parse("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0");
+        let entropy = Entropy::from_fn(|bytes| {
+            bytes.fill(7);
+            Ok(())
+        });
+        let place = |headers: &HeaderMap, xray: Option<&XRay>| {
+            let Place { trace_id, parent, sampled } = Place::of_call(headers, xray, &entropy).unwrap();
+            (trace_id, parent.unwrap_or_default(), sampled)
+        };
+        let named = headers(&[("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-00"))]);
+        let told = |trace: &str, parent: &str, sampled| (trace.to_owned(), parent.to_owned(), sampled);
+        assert_eq!(place(&named, xray.as_ref()), told(TRACE, "00f067aa0ba902b7", false));
+        let lambdas = told("5759e988bd862e3fe1be46a994272793", "53995c3f42cd8ad8", true);
+        assert_eq!(place(&HeaderMap::new(), xray.as_ref()), lambdas);
+        assert_eq!(place(&HeaderMap::new(), None), told(&"07".repeat(16), "", true));
+    }
+
+    #[test]
+    fn a_trace_that_was_stored_without_its_span_is_read() {
+        let stored = serde_json::json!({ "trace_id": TRACE, "sampled": true });
+        let read: TraceContext = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!((read.place().parent, serde_json::to_value(&read).unwrap()), (None, stored));
     }
 }
