@@ -193,7 +193,7 @@ pub fn logs() {
 }
 
 fn filter(level: &str) -> String {
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 11] = [
         "shared",
         "auth",
         "organizations",
@@ -203,6 +203,8 @@ fn filter(level: &str) -> String {
         "mailer",
         "authorizer",
         "sweeper",
+        "rotator",
+        "migrator",
     ];
     match level {
         "debug" | "trace" => {
@@ -244,7 +246,7 @@ mod tests {
     fn a_fine_level_is_for_our_own_code_only() {
         assert_eq!(
             filter("trace"),
-            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace"
+            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace,rotator=trace,migrator=trace"
         );
         assert_eq!(
             [filter("warn"), filter("info"), filter(""), filter("x=y")],

@@ -13,13 +13,14 @@ mod neighbour;
 mod outage;
 mod product;
 mod revocation;
+mod rotation;
 mod sink;
 mod verify;
 
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "login-timing",
     "revocation",
     "verify",
@@ -28,6 +29,7 @@ const NAMES: [&str; 8] = [
     "outage",
     "burst",
     "noisy-neighbour",
+    "rotation",
 ];
 
 #[tokio::main]
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
             "burst" => burst::run().await,
             "noisy-neighbour" => neighbour::run().await,
             "verify" => verify::run().await,
+            "rotation" => rotation::run().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
         };

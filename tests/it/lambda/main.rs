@@ -3,5 +3,6 @@
 
 mod own_api;
 mod product;
+mod rotation;
 mod start;
 mod walk;

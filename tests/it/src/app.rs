@@ -49,7 +49,7 @@ pub struct App {
     pub faults: Faults,
     /// What DNS says.
     pub names: NameServer,
-    services: Services,
+    pub(crate) services: Services,
     queue: TestQueue,
     mail: TestQueue,
     dispatcher: dispatcher::Dispatcher,

@@ -10,6 +10,7 @@ mod faults;
 pub mod lossless;
 mod names;
 mod queue;
+mod rotation;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
@@ -17,6 +18,7 @@ pub use call::{Answer, Request};
 pub use faults::Faults;
 pub use names::{Manner, NameServer};
 pub use queue::Message;
+pub use rotation::{STEPS, read_secret_key, write_secret_key};
 pub use stack::{Call, Mail, Receiver};
 
 use std::path::PathBuf;
