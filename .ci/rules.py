@@ -79,6 +79,58 @@ def roles_name_each_resource(stack):
 
 
 @rule(
+    at(STATEMENT + "Action", ["dynamodb:GetItem", "dynamodb:Scan"]),
+    at("MigratorRole|Properties|Policies|0|PolicyDocument|Statement|0|Resource", {"Fn::GetAtt": ["LimitsTable", "Arn"]}),
+    at("MigratorRole|Properties|Policies|0|PolicyDocument|Statement|1|Condition"),
+)
+def the_migrator_alone_scans_and_writes_where_it_has_to(stack):
+    for role, statement in stack.statements():
+        actions = as_list(statement["Action"])
+        if "dynamodb:Scan" in actions and (role != "MigratorRole" or actions != ["dynamodb:Scan"]):
+            yield role, "may scan"
+        if "dynamodb:Scan" in actions and target(statement["Resource"]) != "Table":
+            yield role, "may scan another table"
+        writes = any(action.startswith(("dynamodb:Put", "dynamodb:Update", "dynamodb:Delete")) for action in actions)
+        if role == "MigratorRole" and writes and "dynamodb:LeadingKeys" not in json.dumps(statement.get("Condition", {})):
+            yield role, "may write anywhere"
+
+
+@rule(
+    at("SecretKeyRotation"),
+    at("SecretKeyRotation|Properties|RotationLambdaARN", {"Fn::GetAtt": ["RotatorFunction", "Arn"]}),
+    at("SecretKeyRotation|Properties|RotateImmediatelyOnUpdate"),
+    at("RotatorPermission|Properties|SourceArn", {"Ref": "Table"}),
+    at("RotatorPermission|Properties|SourceAccount"),
+    at("AuthRole|Properties|Policies|0|PolicyDocument|Statement|0|Action", "secretsmanager:PutSecretValue"),
+    at("RotatorRole|Properties|Policies|0|PolicyDocument|Statement|1|Resource", {"Ref": "Table"}),
+)
+def each_secret_is_rotated_by_the_function_that_may(stack):
+    rotated = {target(each["SecretId"]): each for _, each in stack.of("SecretsManager::RotationSchedule")}
+    permissions = [each for _, each in stack.of("Lambda::Permission") if "secretsmanager" in each["Principal"]]
+    for secret, _ in stack.of("SecretsManager::Secret"):
+        rotation = rotated.get(secret)
+        if rotation is None:
+            yield secret, "is not rotated"
+            continue
+        if stack.resources.get(target(rotation["RotationLambdaARN"]), {}).get("Type") != "AWS::Lambda::Alias":
+            yield secret, "is not rotated by an alias"
+        if rotation.get("RotateImmediatelyOnUpdate") is not False:
+            yield secret, "is rotated by a deployment"
+        function = stack.function_behind(rotation["RotationLambdaARN"])
+        given = [each for each in permissions if stack.function_behind(each["FunctionName"]) == function]
+        if not any(target(each.get("SourceArn")) == secret and "SourceAccount" in each for each in given):
+            yield secret, "its rotation may not be started by Secrets Manager, or by any account's"
+        role = target(dict(stack.of("Lambda::Function"))[function]["Role"])
+        for name, statement in stack.statements():
+            actions = [action for action in as_list(statement["Action"]) if action.startswith("secretsmanager:")]
+            writes = set(actions) - {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
+            if actions and set(map(target, as_list(statement["Resource"]))) != {secret}:
+                yield name, "may use a secret that does not rotate"
+            if writes and name != role:
+                yield name, f"may {', '.join(sorted(writes))}"
+
+
+@rule(
     at("ApiKeysFunction|Properties|Role", {"Fn::GetAtt": ["AuthRole", "Arn"]}),
     at("AuthRole|Properties|PermissionsBoundary"),
 )

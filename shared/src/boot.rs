@@ -278,7 +278,7 @@ mod tests {
     fn a_fine_level_is_for_our_own_code_only() {
         assert_eq!(
             filter("trace"),
-            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace"
+            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace,rotator=trace,migrator=trace"
         );
         assert_eq!(
             [filter("warn"), filter("info"), filter(""), filter("x=y")],

@@ -4,3 +4,4 @@ mod model;
 mod store;
 
 pub use model::{Factor, FactorState};
+pub(crate) use store::factor_of;

@@ -37,6 +37,7 @@ pub mod event;
 pub mod health;
 pub mod delivery;
 pub mod replay;
+pub mod migration;
 pub mod queue;
 pub mod operational;
 pub mod mail;

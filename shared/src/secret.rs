@@ -1,12 +1,17 @@
 //! SECRET_KEY: read from Secrets Manager, never used directly, never shown.
 //!
 //! [`ring`] holds the keys and what is derived from them, [`seal`] encrypts with them,
-//! [`keeper`] fetches them and keeps them fresh.
+//! [`keeper`] fetches them and keeps them fresh, [`rotation`] makes the ring after this one, [`reseal`] takes what is encrypted
+//! from one key to the next.
 
 mod keeper;
+mod reseal;
 mod ring;
+mod rotation;
 mod seal;
 
 pub use keeper::{Keeper, SecretError};
+pub use reseal::Resealing;
 pub use ring::{DerivedKey, KeyRing, Purpose, RingError, SecretKey};
+pub use rotation::{KEPT, KEYS_MAX, LEAD, RotationError, SETTLED, Unfit, Unused};
 pub use seal::{Sealed, UnsealError};

@@ -5,6 +5,7 @@
 
 mod error;
 pub mod keys;
+mod scan;
 mod transaction;
 
 use std::collections::HashMap;
@@ -18,13 +19,14 @@ use serde::de::DeserializeOwned;
 
 pub use error::StoreError;
 pub use keys::Key;
+pub use scan::{Position, ScanPage};
 pub use transaction::{Cancelled, Transaction};
 
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 
 /// An item as the SDK has it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The version of the items that this code writes; older ones are upcast when they are read.
 const SCHEMA: u16 = 1;

@@ -83,7 +83,7 @@ pub(crate) async fn handler(
     let ring = core.keys.ring().await;
     // A cursor belongs to its filter, too.
     let cursors = Cursors::of(&ring, format_args!("{org} api-keys {given:?}"));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     if filter.is_none() {
         let keys = core.table.api_keys(org, after, query.limit + 1).await?;
         let show = |key| View::new(key, now);

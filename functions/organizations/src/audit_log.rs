@@ -43,7 +43,7 @@ pub(crate) async fn handler(
 ) -> Result<Json<Page<Record>>, Problem> {
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("audit-log {}", own.org));
-    let before = cursors.open(query.cursor.as_deref())?;
+    let before = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let found = core.table.audit_page(own.org, before, query.limit + 1).await?;
     Ok(Json(Page::cut(found, query.limit, &cursors, |record| record.sequence, |record| record)))
 }

@@ -2,8 +2,18 @@
 
 use super::Setting;
 
-const ALL: &[&str] =
-    &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer", "sweeper"];
+const ALL: &[&str] = &[
+    "auth",
+    "organizations",
+    "api_keys",
+    "webhooks",
+    "dispatcher",
+    "mailer",
+    "authorizer",
+    "sweeper",
+    "rotator",
+    "migrator",
+];
 /// Those that are called with credentials.
 const CALLED: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "authorizer"];
 /// Those that count against limits.

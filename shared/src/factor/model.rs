@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::entropy::NoEntropy;
 use crate::id::UserId;
-use crate::secret::Sealed;
+use crate::secret::{Purpose, Resealing, Sealed};
 
 /// The second factor of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ impl Factor {
     pub fn begin(user: UserId, secret: Sealed, now: Timestamp) -> Self {
         let state = FactorState::Pending { since: now };
         Self { user, secret, state, last_step: None, recovery_codes_left: 0 }
+    }
+
+    /// Seals its secret anew, if it is not under the current key.
+    pub fn reseal(&mut self, resealing: &mut Resealing<'_>) -> Result<(), NoEntropy> {
+        resealing.value(&mut self.secret, Purpose::FactorSecret, &self.user.to_string())
     }
 
     /// Whether it counts.

@@ -42,7 +42,8 @@ impl From<FactorItem> for Factor {
     }
 }
 
-fn factor_of(item: Item) -> Result<Factor, StoreError> {
+/// Of an item that was read with others.
+pub(crate) fn factor_of(item: Item) -> Result<Factor, StoreError> {
     from_item::<FactorItem>(item).map(Into::into)
 }
 
@@ -76,6 +77,17 @@ impl Table {
         };
         let none_counts = "attribute_not_exists(pk) OR confirmed <> :yes";
         self.put_if(&keys::factor(factor.user), &item, None, none_counts, values([(":yes", yes())])).await
+    }
+
+    /// P14: the secret, sealed anew, in the place of `before`; `false` when it is another by now, or gone.
+    pub async fn put_resealed_factor(&self, factor: &Factor, before: &Sealed) -> Result<bool, StoreError> {
+        let values = values([
+            (":before", serde_dynamo::to_attribute_value(before)?),
+            (":after", serde_dynamo::to_attribute_value(&factor.secret)?),
+        ]);
+        let (change, condition) = ("SET #secret = :after", "#secret = :before");
+        let names = [("#secret", "secret")];
+        self.update_named(&keys::factor(factor.user), change, Some(condition), &names, values).await
     }
 
     /// P14: accepts a code of `step`; `false` when one of it or of a later step was accepted before.

@@ -19,7 +19,7 @@ use super::redacted;
 use crate::clock::Clock;
 
 /// The crates whose lines are ours.
-pub const OURS: [&str; 9] = [
+pub const OURS: [&str; 11] = [
     "shared",
     "auth",
     "organizations",
@@ -29,6 +29,8 @@ pub const OURS: [&str; 9] = [
     "mailer",
     "authorizer",
     "sweeper",
+    "rotator",
+    "migrator",
 ];
 
 /// Errors of one invocation that are reported, at the most.

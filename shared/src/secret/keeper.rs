@@ -24,6 +24,8 @@ struct Held {
     ring: Arc<KeyRing>,
     /// When the last attempt to read was made, whether or not it succeeded.
     tried_at: Timestamp,
+    /// Whether it did.
+    succeeded: bool,
 }
 
 /// Holds the ring of a running function.
@@ -35,15 +37,20 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    const REFRESH: Duration = Duration::from_mins(5);
-    /// At most one extra read in this time, however many unknown names arrive.
+    /// How old the ring gets. A new key makes nothing for twice as long ([`super::LEAD`]): nothing that is genuine
+    /// depends on the reads for unknown names below.
+    pub const REFRESH: Duration = Duration::from_mins(5);
+    /// At most one extra read in this time, however many unknown names arrive. Strangers can use it up.
     const UNKNOWN_KID: Duration = Duration::from_secs(30);
+    /// When a read that failed is tried again.
+    const RETRY: Duration = Duration::from_secs(30);
 
     /// Reads the secret. A function that cannot have it does not start.
     pub async fn open(client: Client, secret_id: String, clock: Clock) -> Result<Self, SecretError> {
         let tried_at = clock.now();
-        let ring = Arc::new(fetch(&client, &secret_id).await?);
-        Ok(Self { client, secret_id, clock, held: RwLock::new(Held { ring, tried_at }) })
+        let ring = Arc::new(fetch(&client, &secret_id).await?.at(tried_at));
+        let held = RwLock::new(Held { ring, tried_at, succeeded: true });
+        Ok(Self { client, secret_id, clock, held })
     }
 
     /// The ring, at most five minutes old. When it cannot be read again the one at hand goes on:
@@ -68,23 +75,26 @@ impl Keeper {
         let now = self.clock.now();
         {
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            if !held.ring.is_of(now) {
+                held.ring = Arc::new(held.ring.at(now));
+            }
+            let age = if held.succeeded { age } else { age.min(Self::RETRY) };
             // A clock that went back must not keep an old ring for ever.
             if held.tried_at <= now && now.since(held.tried_at) < age {
                 return Arc::clone(&held.ring);
             }
             held.tried_at = now;
         }
-        match fetch(&self.client, &self.secret_id).await {
-            Ok(ring) => {
-                let ring = Arc::new(ring);
-                self.held.write().unwrap_or_else(PoisonError::into_inner).ring = Arc::clone(&ring);
-                ring
-            }
+        let fetched = fetch(&self.client, &self.secret_id).await;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.succeeded = fetched.is_ok();
+        match fetched {
+            Ok(ring) => held.ring = Arc::new(ring.at(now)),
             Err(error) => {
                 tracing::error!(error = %error, "SECRET_KEY could not be read again; the one at hand goes on");
-                Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner).ring)
             }
         }
+        Arc::clone(&held.ring)
     }
 }
 

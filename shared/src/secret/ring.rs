@@ -1,9 +1,12 @@
 //! The keys of SECRET_KEY and what is derived from them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::{constant_time, hkdf, hmac};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
 
 /// What SECRET_KEY is used for. Append only, and never change a name: a purpose is part of every
 /// value made with it.
@@ -30,6 +33,19 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 9] = [
+        Self::AccessToken,
+        Self::RefreshToken,
+        Self::WebhookSecret,
+        Self::Cursor,
+        Self::LinkToken,
+        Self::MfaChallenge,
+        Self::FactorSecret,
+        Self::WebhookHeader,
+        Self::WebhookKey,
+    ];
+
     const fn info(self) -> &'static str {
         match self {
             Self::AccessToken => "access-token",
@@ -77,9 +93,14 @@ pub enum RingError {
 }
 
 /// One key of the ring.
+#[derive(Clone)]
 pub struct SecretKey {
-    kid: String,
-    key: String,
+    pub(super) kid: String,
+    pub(super) key: String,
+    /// From when on it makes anything; absent on one that always could.
+    pub(super) activates_at: Option<Timestamp>,
+    /// From when on its successor does; absent on the newest.
+    pub(super) retired_at: Option<Timestamp>,
 }
 
 impl SecretKey {
@@ -88,7 +109,7 @@ impl SecretKey {
     /// A random key of 32 bytes has far more; `aaaa…` and `abcabc…` have fewer.
     const MIN_DISTINCT_BYTES: usize = 10;
 
-    fn checked(kid: String, key: String) -> Result<Self, RingError> {
+    pub(super) fn checked(Stored { kid, key, activates_at, retired_at }: Stored) -> Result<Self, RingError> {
         let named = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if kid.is_empty() || kid.len() > 64 || !kid.chars().all(named) {
             return Err(RingError::Kid);
@@ -102,12 +123,17 @@ impl SecretKey {
         if distinct.len() < Self::MIN_DISTINCT_BYTES {
             return Err(RingError::Weak { kid });
         }
-        Ok(Self { kid, key })
+        Ok(Self { kid, key, activates_at, retired_at })
     }
 
     /// The name that goes into what this key makes.
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// From when on its successor makes everything new; `None` for the newest key.
+    pub fn retired_at(&self) -> Option<Timestamp> {
+        self.retired_at
     }
 
     /// HKDF-SHA256 (RFC 5869) of the key, with the purpose as its `info`.
@@ -158,51 +184,88 @@ impl fmt::Debug for DerivedKey {
     }
 }
 
-/// The current key, which makes everything new, and older ones, which still verify.
-#[derive(Debug)]
+/// A key as the secret has it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Stored {
+    pub(super) kid: String,
+    pub(super) key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) activates_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retired_at: Option<Timestamp>,
+}
+
+/// The secret: the newest key, and behind it the older ones, the youngest first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredRing {
+    #[serde(flatten)]
+    pub(super) newest: Stored,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) previous: Vec<Stored>,
+}
+
+/// The current key, which makes everything new; older ones, which still verify; and, for the first minutes after a
+/// rotation, a newer one, which verifies already and makes nothing yet: by the time it does, every function knows it.
+#[derive(Clone, Debug)]
 pub struct KeyRing {
-    /// Never empty; the current key first.
-    keys: Vec<SecretKey>,
+    /// Never empty; the newest first.
+    pub(super) keys: Arc<[SecretKey]>,
+    current: usize,
 }
 
 impl KeyRing {
-    /// Parses the secret: `{"kid", "key", "previous": [{"kid", "key", "retired_at"}]}`.
+    /// Parses the secret: `{"kid", "key", "activates_at", "previous": [{"kid", "key", "activates_at", "retired_at"}]}`.
+    /// No key counts as active yet that says when it becomes so: see [`KeyRing::at`].
     pub fn parse(json: &str) -> Result<Self, RingError> {
-        #[derive(Deserialize)]
-        struct Stored {
-            kid: String,
-            key: String,
-            #[serde(default)]
-            previous: Vec<Previous>,
-        }
-        #[derive(Deserialize)]
-        struct Previous {
-            kid: String,
-            key: String,
-        }
-        let stored: Stored = serde_json::from_str(json).map_err(|_| RingError::Form)?;
-        let mut keys = vec![SecretKey::checked(stored.kid, stored.key)?];
-        for previous in stored.previous {
-            let key = SecretKey::checked(previous.kid, previous.key)?;
+        let StoredRing { newest, previous } = serde_json::from_str(json).map_err(|_| RingError::Form)?;
+        let mut keys: Vec<SecretKey> = Vec::with_capacity(previous.len() + 1);
+        for stored in std::iter::once(newest).chain(previous) {
+            let key = SecretKey::checked(stored)?;
             if keys.iter().any(|known| known.kid == key.kid) {
                 return Err(RingError::Twice { kid: key.kid });
             }
             keys.push(key);
         }
-        Ok(Self { keys })
+        Ok(Self::of(keys).at(Timestamp::from_millis(0)))
+    }
+
+    /// The ring as it is at `now`: the newest key that is active makes what is new.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self { keys: Arc::clone(&self.keys), current: self.current_at(now) }
+    }
+
+    /// Whether the current key is still the one at `now`.
+    pub(super) fn is_of(&self, now: Timestamp) -> bool {
+        self.current == self.current_at(now)
+    }
+
+    /// A ring of keys, the newest first and current; there is at least one.
+    pub(super) fn of(keys: Vec<SecretKey>) -> Self {
+        Self { keys: keys.into(), current: 0 }
+    }
+
+    fn current_at(&self, now: Timestamp) -> usize {
+        let active = |key: &SecretKey| key.activates_at.is_none_or(|at| at <= now);
+        self.keys.iter().position(active).unwrap_or(self.keys.len() - 1)
     }
 
     /// The key that makes everything new.
     pub fn current(&self) -> &SecretKey {
+        &self.keys[self.current]
+    }
+
+    /// The key that came last. It is the current one, but for the first minutes.
+    pub fn newest(&self) -> &SecretKey {
         &self.keys[0]
     }
 
-    /// The key of a name, current or older.
+    /// The key of a name, whatever its age.
     pub fn named(&self, kid: &str) -> Option<&SecretKey> {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
-    /// Every key, the current one first.
+    /// Every key, the newest first.
     pub fn all(&self) -> &[SecretKey] {
         &self.keys
     }
@@ -223,6 +286,26 @@ mod tests {
         assert_eq!(ring.current().kid(), "k2");
         assert_eq!(ring.named("k1").map(SecretKey::kid), Some("k1"));
         assert!(ring.named("k0").is_none());
+    }
+
+    #[test]
+    fn a_key_that_becomes_active_later_verifies_and_makes_nothing_until_then() {
+        let at = |seconds| Timestamp::from_seconds(seconds);
+        let json = format!(
+            r#"{{"kid":"k3","key":"{KEY}3","activates_at":"{}","previous":[
+                {{"kid":"k2","key":"{KEY}2","activates_at":"{}","retired_at":"{}"}},
+                {{"kid":"k1","key":"{KEY}1","retired_at":"{}"}}]}}"#,
+            at(700),
+            at(600),
+            at(700),
+            at(600)
+        );
+        let ring = KeyRing::parse(&json).unwrap();
+        let current = |seconds| ring.at(at(seconds)).current().kid().to_owned();
+        assert_eq!([ring.current().kid(), ring.newest().kid()], ["k1", "k3"]);
+        assert_eq!([current(599), current(600), current(699), current(700)], ["k1", "k2", "k2", "k3"]);
+        assert!(ring.is_of(at(599)) && !ring.is_of(at(600)));
+        assert!(["k1", "k2", "k3"].iter().all(|kid| ring.named(kid).is_some()));
     }
 
     #[test]
@@ -250,7 +333,7 @@ mod tests {
     #[test]
     fn each_purpose_has_a_key_of_its_own() {
         let ring = KeyRing::parse(&format!(r#"{{"kid":"k","key":"{KEY}"}}"#)).unwrap();
-        let purposes = [Purpose::AccessToken, Purpose::RefreshToken, Purpose::WebhookSecret, Purpose::Cursor];
+        let purposes = Purpose::ALL;
         let mut derived: Vec<_> = purposes.iter().map(|p| *ring.current().derive(*p).expose()).collect();
         derived.sort_unstable();
         derived.dedup();
@@ -270,7 +353,7 @@ mod tests {
     #[test]
     fn nothing_of_a_key_is_printed() {
         let ring = KeyRing::parse(&format!(r#"{{"kid":"k","key":"{KEY}"}}"#)).unwrap();
-        assert_eq!(format!("{ring:?}"), "KeyRing { keys: [SecretKey(k)] }");
+        assert_eq!(format!("{ring:?}"), "KeyRing { keys: [SecretKey(k)], current: 0 }");
         assert_eq!(format!("{:?}", ring.current().derive(Purpose::Cursor)), "DerivedKey");
     }
 }

@@ -3,6 +3,7 @@
 //! Identifiers stand in keys as they are: their prefixes say the kind. What a tenant owns is under
 //! a partition that begins with the organisation's id. The exceptions answer "who is this?" before
 //! an organisation is known: P1 to P3, P7 and P18 to P20; and P23 to P25 are the sweeper's; what belongs to an organisation there names it.
+//! P30 to P32 are the deployment's own.
 //!
 //! | No. | Item | pk | sk |
 //! |---|---|---|---|
@@ -35,6 +36,9 @@
 //! | P27 | parked delivery, in the order of the events | `org#whk#backlog` | `evt` |
 //! | P28 | event type | `org` | `type#<name>` |
 //! | P29 | replay | `org` | `rpl` |
+//! | P30 | run of a migration | `migration` | `<name>` |
+//! | P31 | how far a segment of a run has come | `migration#<name>` | `segment#<number>` |
+//! | P32 | key of SECRET_KEY under which nothing is sealed any more | `secret-key` | `kid#<kid>` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -69,7 +73,7 @@ impl Key {
         AttributeValue::S(self.sk.clone())
     }
 
-    pub(super) fn of_item(item: &Item) -> Option<Self> {
+    pub(crate) fn of_item(item: &Item) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
         Some(Self { pk: text("pk")?, sk: text("sk")? })
     }
@@ -339,4 +343,29 @@ pub fn events_from(org: OrgId, at: Timestamp) -> Key {
 pub fn events_of_day(org: OrgId, at: Timestamp) -> Key {
     let Key { pk, .. } = events_from(org, at);
     Key::new(pk, format_args!("{}_", EventId::PREFIX))
+}
+
+/// P30: the run of a migration, the last one.
+pub fn migration(name: &str) -> Key {
+    Key::new("migration", name)
+}
+
+/// P31: how far a segment of it has come.
+pub fn migration_segment(name: &str, segment: u16) -> Key {
+    Key::new(format_args!("migration#{name}"), format_args!("segment#{segment:04}"))
+}
+
+/// P31: where the segments of a migration begin.
+pub fn migration_segments(name: &str) -> Key {
+    Key::new(format_args!("migration#{name}"), "segment#")
+}
+
+/// P32: a key of SECRET_KEY under which nothing is sealed any more.
+pub fn unused_key(kid: &str) -> Key {
+    Key::new("secret-key", format_args!("kid#{kid}"))
+}
+
+/// P32: where such keys begin.
+pub fn unused_keys() -> Key {
+    Key::new("secret-key", "kid#")
 }

@@ -12,7 +12,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::http::Fields;
 use crate::id::WebhookId;
 use crate::problem::Violation;
-use crate::secret::{KeyRing, Purpose, Sealed, UnsealError};
+use crate::secret::{KeyRing, Purpose, Resealing, Sealed, UnsealError};
 
 /// The name of a header in lower case: case means nothing in it, and this is how it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -189,6 +189,18 @@ impl SealedHeaders {
     /// The names, each with what stands for its value in answers.
     pub fn masked(&self) -> BTreeMap<String, &'static str> {
         self.0.keys().map(|name| (name.0.clone(), HeaderText::MASK)).collect()
+    }
+
+    /// Seals every value anew that is not under the current key.
+    pub(super) fn reseal(
+        &mut self,
+        webhook: WebhookId,
+        resealing: &mut Resealing<'_>,
+    ) -> Result<(), NoEntropy> {
+        for (name, sealed) in &mut self.0 {
+            resealing.value(sealed, Purpose::WebhookHeader, &owner(webhook, name))?;
+        }
+        Ok(())
     }
 
     /// The encrypted values.

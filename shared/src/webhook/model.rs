@@ -10,10 +10,11 @@ use super::condition::{Condition, EventData};
 use super::header::SealedHeaders;
 use super::key::{PublicKey, SealedKey};
 use crate::clock::{Timestamp, millis};
+use crate::entropy::NoEntropy;
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
 use crate::problem::Violation;
-use crate::secret::Sealed;
+use crate::secret::{Purpose, Resealing, Sealed};
 
 /// The type of an event: segments of letters, digits and `_`, joined by dots; at most 128 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,6 +287,8 @@ pub struct Webhook {
     pub updated_at: Timestamp,
     /// Counts the changes: its `ETag`.
     pub version: u32,
+    /// Counts how often what it keeps secret was sealed anew, which nobody sees and no change may undo.
+    pub seals: u32,
 }
 
 impl Webhook {
@@ -325,6 +328,18 @@ impl Webhook {
     pub fn sealed(&self, now: Timestamp) -> impl Iterator<Item = &Sealed> {
         let keys = self.signing(now).filter_map(|secret| secret.key.as_ref()).map(|key| &key.sealed);
         self.signing(now).map(|secret| &secret.sealed).chain(keys).chain(self.headers.sealed())
+    }
+
+    /// Seals everything anew that is not under the current key, what does not sign any more included.
+    pub fn reseal(&mut self, resealing: &mut Resealing<'_>) -> Result<(), NoEntropy> {
+        let owner = self.id.to_string();
+        for secret in &mut self.secrets {
+            resealing.value(&mut secret.sealed, Purpose::WebhookSecret, &owner)?;
+            if let Some(key) = &mut secret.key {
+                resealing.value(&mut key.sealed, Purpose::WebhookKey, &owner)?;
+            }
+        }
+        self.headers.reseal(self.id, resealing)
     }
 
     /// The keys that deliveries verify with at `now`, the current one first.

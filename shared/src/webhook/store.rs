@@ -50,6 +50,24 @@ struct WebhookItem {
     #[serde(with = "millis")]
     updated_at: Timestamp,
     version: u32,
+    /// Absent on webhooks that were never sealed anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    seals: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// That a webhook is as it was read: neither changed nor sealed anew since.
+fn unchanged(version: u32, seals: u32) -> (&'static str, HashMap<String, AttributeValue>) {
+    let mut values = HashMap::from([(":from".to_owned(), number(version))]);
+    if seals == 0 {
+        return ("version = :from AND attribute_not_exists(seals)", values);
+    }
+    values.insert(":seals".to_owned(), number(seals));
+    ("version = :from AND seals = :seals", values)
 }
 
 impl From<WebhookItem> for Webhook {
@@ -77,6 +95,7 @@ impl From<WebhookItem> for Webhook {
             created_at: item.created_at,
             updated_at: item.updated_at,
             version: item.version,
+            seals: item.seals,
         }
     }
 }
@@ -114,6 +133,7 @@ impl From<&Webhook> for WebhookItem {
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             version: webhook.version,
+            seals: webhook.seals,
         }
     }
 }
@@ -149,6 +169,20 @@ impl Table {
         Ok(items.into_iter().map(Into::into).collect())
     }
 
+    /// P9: a webhook whose secrets were sealed anew, and which is otherwise as it was read; `false` when it has
+    /// changed since, or is gone. Its version stays: nobody sees a change.
+    pub async fn put_resealed_webhook(&self, webhook: &Webhook) -> Result<bool, StoreError> {
+        let (condition, mut values) = unchanged(webhook.version, webhook.seals);
+        values.insert(":next".to_owned(), number(webhook.seals + 1));
+        values.insert(":secrets".to_owned(), serde_dynamo::to_attribute_value(&webhook.secrets)?);
+        let mut change = "SET secrets = :secrets, seals = :next".to_owned();
+        if !webhook.headers.is_empty() {
+            values.insert(":headers".to_owned(), serde_dynamo::to_attribute_value(&webhook.headers)?);
+            change.push_str(", headers = :headers");
+        }
+        self.update_item(&keys::webhook(webhook.org, webhook.id), &change, Some(condition), values).await
+    }
+
     /// P9: deletes a webhook; `false` when there is none.
     pub async fn delete_webhook(&self, org: OrgId, id: WebhookId) -> Result<bool, StoreError> {
         Ok(self.transaction().delete_webhook(org, id)?.commit().await?.is_ok())
@@ -168,9 +202,9 @@ impl Transaction<'_> {
 
     /// P9: a changed webhook, whose version counts up. The change was made from the one before.
     pub fn update_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
-        let from = HashMap::from([(":from".to_owned(), number(webhook.version.saturating_sub(1)))]);
+        let (condition, from) = unchanged(webhook.version.saturating_sub(1), webhook.seals);
         let key = keys::webhook(webhook.org, webhook.id);
-        self.put_if(&key, &WebhookItem::from(webhook), None, "version = :from", from)
+        self.put_if(&key, &WebhookItem::from(webhook), None, condition, from)
     }
 
     /// P9: switches a webhook off because of its receiver at `url`. Refused when the webhook was deleted, is

@@ -13,6 +13,7 @@ mod neighbour;
 mod outage;
 mod product;
 mod revocation;
+mod rotation;
 mod sink;
 mod verify;
 
@@ -29,6 +30,7 @@ const NAMES: [&str; 9] = [
     "outage",
     "burst",
     "noisy-neighbour",
+    "rotation",
 ];
 
 #[tokio::main]
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
             "burst" => burst::run().await,
             "noisy-neighbour" => neighbour::run().await,
             "verify" => verify::run().await,
+            "rotation" => rotation::run().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
         };

@@ -5,6 +5,7 @@ mod fixtures;
 mod observe;
 mod own_api;
 mod product;
+mod rotation;
 mod secrets;
 mod start;
 mod walk;

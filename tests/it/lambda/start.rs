@@ -17,7 +17,9 @@ fn run(function: &str, variables: &[(&str, &str)]) -> (bool, String) {
 async fn every_function_names_all_the_settings_it_misses() {
     // Builds the binaries.
     Product::start().await.stack.shutdown().await;
-    for function in ["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer"] {
+    for function in
+        ["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "rotator", "migrator"]
+    {
         let (started, text) = run(function, &[]);
         assert!(!started);
         for setting in shared::config::SETTINGS {

@@ -54,7 +54,7 @@ pub struct App {
     pub observed: Observed,
     /// What DNS says.
     pub names: NameServer,
-    services: Services,
+    pub(crate) services: Services,
     queue: TestQueue,
     mail: TestQueue,
     dispatcher: dispatcher::Dispatcher,

@@ -12,6 +12,7 @@ pub mod lossless;
 mod names;
 mod observed;
 mod queue;
+mod rotation;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
@@ -21,6 +22,7 @@ pub use faults::{Faults, Harm, Plan};
 pub use names::{Manner, NameServer};
 pub use observed::Observed;
 pub use queue::Message;
+pub use rotation::{STEPS, read_secret_key, write_secret_key};
 pub use stack::{Call, Mail, Receiver};
 
 use std::path::PathBuf;

@@ -5,24 +5,28 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
-use stack::template::Function;
-use stack::{MAIL_PATH, RECEIVER_PATH, Service, Stack};
+use stack::template::{Function, Template};
+use stack::{MAIL_PATH, RECEIVER_PATH, ROTATE_PATH, Service, Stack};
 
 /// The URL, what runs, and five lines to try it with.
 pub(crate) fn whole(stack: &Stack) -> String {
     let url = stack.url();
     let mut text = format!("\nAI Foundry runs at {url}\n\n");
     for function in stack.template().functions() {
-        let _ = writeln!(text, "  {:<12} {}", function.binary, callers(function));
+        let _ = writeln!(text, "  {:<12} {}", function.binary, callers(function, stack.template()));
     }
     resources(&mut text, stack, url);
+    if stack.template().secrets().iter().any(|secret| secret.rotated_by.is_some()) {
+        let _ =
+            writeln!(text, "  rotation     {:<28} curl -X POST {url}{ROTATE_PATH}", "of every secret, now");
+    }
     let _ = writeln!(text, "\nTry it, line by line ({url}{RECEIVER_PATH} answers 200 to every delivery):\n");
     text.push_str(&lines(url));
     text.push_str("\nCtrl-C ends it.\n");
     text
 }
 
-fn callers(function: &Function) -> String {
+fn callers(function: &Function, template: &Template) -> String {
     let counted = |count: usize, one: &str| match count {
         0 => None,
         1 => Some(format!("1 {one}")),
@@ -34,7 +38,12 @@ fn callers(function: &Function) -> String {
         counted(function.schedules.len(), "schedule"),
     ];
     let callers: Vec<_> = callers.into_iter().flatten().collect();
-    if callers.is_empty() { "for other APIs".to_owned() } else { callers.join(", ") }
+    let rotates = template.secrets().iter().any(|secret| secret.is_rotated_by(function));
+    match callers.as_slice() {
+        [] if rotates => "for Secrets Manager".to_owned(),
+        [] => "for other APIs".to_owned(),
+        callers => callers.join(", "),
+    }
 }
 
 fn resources(text: &mut String, stack: &Stack, mails_at: &str) {

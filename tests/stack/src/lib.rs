@@ -12,7 +12,7 @@
 //! - durable queues: messages are gone after a restart, tables, secrets and mails are
 //!   kept;
 //! - fair queues: `MessageGroupId` is dropped; FIFO queues, `cron` schedules, streams,
-//!   secret rotation schedules; of SES everything but `SendEmail` with a simple message;
+//!   secret rotation schedules (secrets rotate when asked to); of SES everything but `SendEmail` with a simple message;
 //! - `DynamoDB` transaction conflicts and throughput limits; expired items go within a
 //!   minute instead of days;
 //! - frozen functions, memory limits, response streaming, Lambda's own retries of
@@ -27,6 +27,7 @@ pub mod mail;
 mod moment;
 mod queue_source;
 pub mod receiver;
+mod rotation;
 mod schedule;
 pub mod services;
 pub mod template;
@@ -36,12 +37,16 @@ pub use binaries::{Binaries, BinariesError};
 pub use captured::Captured;
 pub use mail::Mail;
 pub use receiver::{Call, Receiver};
+pub use rotation::RotateError;
 pub use services::{Ports, Service, ServiceError, Services, Settings, State};
 pub use template::{Template, TemplateError};
 pub use whole::{Options, Stack, StackError};
 
 /// A path of the gateway that answers 200 to everything, for trying webhooks by hand.
 pub const RECEIVER_PATH: &str = gateway::RECEIVER_PATH;
+
+/// A path of the gateway that rotates every secret, when it is posted to.
+pub const ROTATE_PATH: &str = rotation::PATH;
 
 /// A path of the gateway, and of the server of SES, that shows the mails: to a browser
 /// as a page, to what accepts JSON as that.

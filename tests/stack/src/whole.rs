@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::binaries::{self, Binaries, BinariesError};
@@ -13,6 +13,7 @@ use crate::captured::{Captured, Prints};
 use crate::gateway::{self, Gateway};
 use crate::lambda::{Lambda, Launch};
 use crate::mail::Mail;
+use crate::rotation::{RotateError, Rotations};
 use crate::services::{Ports, ServiceError, Services, Settings, State};
 use crate::template::{Template, TemplateError};
 use crate::{queue_source, schedule};
@@ -99,6 +100,7 @@ pub struct Stack {
     tasks: JoinSet<()>,
     gateway: Option<Gateway>,
     services: Arc<Services>,
+    rotations: Rotations,
 }
 
 impl Stack {
@@ -157,7 +159,9 @@ impl Stack {
         let asked = stack.lambdas.iter().cloned().chain(beside).collect();
         let guards = (stack.template.authorizers(), asked);
         let cors = stack.template.cors();
-        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, mailbox));
+        stack.rotations = Rotations::of(&stack.template, &stack.services, &stack.lambdas);
+        let local = (mailbox, stack.rotations.clone());
+        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, local));
         stack.url = url;
         stack.start_sources();
         Ok(stack)
@@ -169,7 +173,8 @@ impl Stack {
         if *state != State::Memory {
             tasks.spawn(sweep_regularly(Arc::clone(&services)));
         }
-        Stack { template, url: String::new(), lambdas: Vec::new(), tasks, gateway: None, services }
+        let (lambdas, rotations) = (Vec::new(), Rotations::default());
+        Stack { template, url: String::new(), lambdas, tasks, gateway: None, services, rotations }
     }
 
     fn start_sources(&mut self) {
@@ -224,14 +229,22 @@ impl Stack {
         }
     }
 
-    /// Calls a function (its logical id or binary) as `sam local invoke` does: what it answers, or what is said
-    /// where it does not.
+    /// Rotates every secret that has a function for it, as Secrets Manager does: the identifiers
+    /// of the versions that are current then.
+    pub async fn rotate(&self) -> Result<Vec<String>, RotateError> {
+        self.rotations.run().await
+    }
+
+    /// Calls a function (its logical id or binary) with an event, and gives its answer, or what it
+    /// failed with.
     ///
     /// # Panics
     ///
     /// If the template has no such function.
-    pub async fn invoke(&self, function: &str, payload: impl Into<Bytes>) -> Result<Bytes, String> {
-        self.lambda(function).invoke(payload.into()).await.map_err(|error| error.to_string())
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
+        let answer = self.lambda(function).invoke(event.to_string().into()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        serde_json::from_slice(&answer).map_err(|error| error.to_string())
     }
 
     /// Kills the processes of a function (its logical id or binary) with SIGKILL and

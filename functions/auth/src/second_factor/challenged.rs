@@ -54,8 +54,11 @@ pub(crate) async fn handler(
         .take(shared::limit::Window::LOGINS, &origin.address.subject(), now)
         .await?
         .or_refuse()?;
-    let ring = core.keys.ring().await;
-    let challenge = Challenge::parse(&challenge.0, &ring, now).ok_or_else(over)?;
+    let challenge = match Challenge::parse(&challenge.0, &*core.keys.ring().await, now) {
+        Some(challenge) => challenge,
+        // It does not name its key: there may be a newer one than those at hand.
+        None => Challenge::parse(&challenge.0, &*core.keys.ring_again().await, now).ok_or_else(over)?,
+    };
     auth.core.limiter.attempt(Guard::CHALLENGE, &challenge.subject(), now).await?.or_refuse()?;
     let who = (challenge.user, challenge.epoch);
     let account = Account::find_anywhere(&core.table, who, challenge.org).await?.ok_or_else(over)?;

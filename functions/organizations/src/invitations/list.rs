@@ -65,7 +65,7 @@ pub(crate) async fn handler(
 ) -> Result<Json<Page<View>>, Problem> {
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("invitations {}", own.org));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let found = core.table.invitations(own.org, after, query.limit + 1).await?;
     Ok(Json(Page::cut(found, query.limit, &cursors, |invitation| invitation.id, View::from)))
 }

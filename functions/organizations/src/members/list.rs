@@ -68,7 +68,7 @@ pub(crate) async fn handler(
 async fn members(core: &Core, org: OrgId, query: PageQuery) -> Result<Json<Page<View>>, Problem> {
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("members {org}"));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let found = core.table.members(org, after, query.limit + 1).await?;
     let ids: Vec<_> = found.iter().map(|member| member.user).collect();
     let mut users = core.table.users(&ids).await?.into_iter();
@@ -84,7 +84,7 @@ async fn members(core: &Core, org: OrgId, query: PageQuery) -> Result<Json<Page<
 async fn requests(core: &Core, org: OrgId, query: PageQuery) -> Result<Json<Page<View>>, Problem> {
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("join-requests {org}"));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let found = core.table.join_requests(org, after, query.limit + 1).await?;
     let ids: Vec<_> = found.iter().map(|request| request.user).collect();
     let mut users = core.table.users(&ids).await?.into_iter();

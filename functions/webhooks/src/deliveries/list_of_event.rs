@@ -36,7 +36,7 @@ pub(crate) async fn handler(
     let event = core.table.event(org, id, core.clock.now()).await?.ok_or_else(Problem::not_found)?;
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} {id} deliveries {given:?}"));
-    let after: Option<WebhookId> = cursors.open(query.cursor.as_deref())?;
+    let after: Option<WebhookId> = cursors.open(query.cursor.as_deref(), &core.keys).await?;
 
     let all = core.table.deliveries_of(&event).await?;
     let behind =

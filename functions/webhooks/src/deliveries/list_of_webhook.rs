@@ -41,7 +41,7 @@ pub(crate) async fn handler(
     core.table.webhook(org, id).await?.ok_or_else(Problem::not_found)?;
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} {id} deliveries {given:?}"));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let after = after.or(filter.until.map(EventId::earliest));
     let found = look(&core, (org, id), after, &filter, query.limit).await?;
     Ok(Json(Page {

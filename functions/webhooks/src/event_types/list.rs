@@ -29,7 +29,7 @@ pub(crate) async fn handler(
     let org = caller.org();
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} event-types"));
-    let after: Option<EventType> = cursors.open(query.cursor.as_deref())?;
+    let after: Option<EventType> = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let found = core.table.event_types(org, after.as_ref(), query.limit + 1).await?;
     let Page { data, next_cursor } =
         Page::cut(found, query.limit, &cursors, |registered| registered.name.clone(), View::try_from);

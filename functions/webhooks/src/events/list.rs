@@ -55,7 +55,7 @@ pub(crate) async fn handler(
     let org = caller.org();
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} events"));
-    let before = cursors.open(query.cursor.as_deref())?;
+    let before = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let events = core.table.events_before(org, before, query.limit + 1, core.clock.now()).await?;
     Ok(Json(Page::cut(events, query.limit, &cursors, |event| event.id, View::from)))
 }

@@ -239,6 +239,7 @@ async fn create(
         created_at: now,
         updated_at: now,
         version: 1,
+        seals: 0,
     };
     let entry = caller.entry(origin, Action::WebhookCreated, now).on(id);
     let made = id.to_string();

@@ -26,7 +26,7 @@ pub(crate) async fn handler(
     let org = caller.org();
     let ring = core.keys.ring().await;
     let cursors = Cursors::of(&ring, format_args!("{org} webhooks"));
-    let after = cursors.open(query.cursor.as_deref())?;
+    let after = cursors.open(query.cursor.as_deref(), &core.keys).await?;
     let webhooks = core.table.webhooks(org, after, query.limit + 1).await?;
     let now = core.clock.now();
     let show = |webhook| View::at(webhook, now);

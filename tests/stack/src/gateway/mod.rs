@@ -19,8 +19,8 @@ use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
-use axum::routing::any;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, post};
 use axum::serve::ListenerExt as _;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use crate::lambda::{InvokeError, Lambda};
 use crate::mail::{self, Mailbox};
 use crate::moment;
+use crate::rotation::{self, Rotations};
 use crate::template::{Authorizers, Cors};
 
 use answer::message;
@@ -66,7 +67,7 @@ impl Gateway {
         lambdas: &[Lambda],
         (authorizers, asked): (&Authorizers, Vec<Lambda>),
         cors: Option<&Cors>,
-        mailbox: Mailbox,
+        (mailbox, rotations): (Mailbox, Rotations),
     ) -> Gateway {
         let api = Api {
             routes: Routes::of(lambdas),
@@ -76,6 +77,7 @@ impl Gateway {
         };
         let app = Router::new()
             .route(RECEIVER_PATH, any(async || message(StatusCode::OK, "received")))
+            .route(rotation::PATH, post(async move || rotate(&rotations).await))
             .merge(mail::page::router(mailbox))
             .fallback(call)
             .with_state(Arc::new(api));
@@ -87,6 +89,13 @@ impl Gateway {
             serving.spawn(async move { drop(axum::serve(listener, app).await) });
         }
         Gateway { _serving: serving }
+    }
+}
+
+async fn rotate(rotations: &Rotations) -> Response {
+    match rotations.run().await {
+        Ok(versions) => axum::Json(json!({ "rotated": versions })).into_response(),
+        Err(error) => message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

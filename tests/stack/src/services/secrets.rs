@@ -3,7 +3,10 @@
 //!
 //! An ARN here never changes, so that an environment that was copied stays right;
 //! the Secrets Manager inside makes a new one at every start. So ours is turned into
-//! the secret's name on the way in, and put into the answer on the way out.
+//! the secret's name on the way in, and put into the answer on the way out. Rotations
+//! are in [`stages`].
+
+mod stages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,11 +24,14 @@ use rustack_secretsmanager_http::response::error_to_response;
 use rustack_secretsmanager_http::router::resolve_operation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::route::answer_json;
 use super::{ServiceError, State};
 use crate::kept;
 use crate::template::{ACCOUNT_ID, REGION, Secret};
+
+use stages::Rotations;
 
 /// The prefix of `x-amz-target`.
 pub(super) const TARGET: &str = "secretsmanager.";
@@ -38,6 +44,9 @@ const STAGES: [&str; 3] = ["AWSPREVIOUS", "AWSCURRENT", "AWSPENDING"];
 pub(super) struct Secrets {
     handler: Arc<RustackSecretsManagerHandler>,
     file: Option<Arc<PathBuf>>,
+    rotations: Arc<Rotations>,
+    /// Held by a call that looks at labels and then changes them.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A version in the file.
@@ -59,12 +68,14 @@ impl Secrets {
             State::Memory => None,
             State::Directory(path) => Some(Arc::new(path.join("secrets.json"))),
         };
-        Secrets { handler: Arc::new(RustackSecretsManagerHandler::new(Arc::new(provider))), file }
+        let handler = Arc::new(RustackSecretsManagerHandler::new(Arc::new(provider)));
+        Secrets { handler, file, rotations: Arc::default(), turn: Arc::default() }
     }
 
     /// Restores what the file has, makes what it has not.
     pub(super) async fn make(&self, secrets: &[Secret]) -> Result<(), ServiceError> {
         let mut kept = self.read()?;
+        self.rotations.begin_with(secrets);
         for secret in secrets {
             let name = secret.name();
             self.call("CreateSecret", &secret.id, json!({ "Name": name })).await?;
@@ -123,7 +134,44 @@ impl Secrets {
 
     /// One call as it came over HTTP.
     pub(super) async fn answer(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
-        let answer = self.dispatch(headers, by_name(body)).await;
+        let body = by_name(body);
+        let _turn = self.turn.lock().await;
+        let input: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let ours = match operation {
+            "RotateSecret" | "CancelRotateSecret" | "UpdateSecretVersionStage" => {
+                let id = input["SecretId"].as_str().unwrap_or_default();
+                match self.call("DescribeSecret", id, json!({ "SecretId": id })).await {
+                    Ok(described) => self.of_rotation(operation, &described, &input),
+                    // The call itself says what is wrong.
+                    Err(_) => None,
+                }
+            }
+            _ => None,
+        };
+        match ours {
+            Some(answer) => answer,
+            None => self.answer_inside(operation, headers, body).await,
+        }
+    }
+
+    /// What a call about a rotation is answered with; nothing where the service inside does it right.
+    fn of_rotation(&self, operation: &str, described: &Value, input: &Value) -> Option<Response> {
+        let answer = match operation {
+            "RotateSecret" => {
+                let token = input["ClientRequestToken"].as_str();
+                self.rotations.begin(described, token).map(Some)
+            }
+            "CancelRotateSecret" => Ok(Some(self.rotations.cancel(described))),
+            _ => self.rotations.may_move(described, input),
+        };
+        match answer {
+            Ok(answer) => answer.map(|answer| Json(with_stable_arn(answer)).into_response()),
+            Err(refusal) => Some(refusal.into()),
+        }
+    }
+
+    async fn answer_inside(&self, operation: &str, headers: &HeaderMap, body: Bytes) -> Response {
+        let answer = self.dispatch(headers, body).await;
         if !answer.status().is_success() {
             return answer;
         }
@@ -133,10 +181,19 @@ impl Secrets {
         {
             eprintln!("[secrets] {error}");
         }
-        match answer_json(answer).await {
-            Ok(body) => Json(with_stable_arn(body)).into_response(),
-            Err(error) => error.into_response(),
-        }
+        let body = match answer_json(answer).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response(),
+        };
+        let body = match operation {
+            "DescribeSecret" => self.rotations.describe(body),
+            "PutSecretValue" => {
+                self.rotations.has_value(&body);
+                body
+            }
+            _ => body,
+        };
+        Json(with_stable_arn(body)).into_response()
     }
 
     async fn dispatch(&self, headers: &HeaderMap, body: Bytes) -> Response {

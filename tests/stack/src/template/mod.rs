@@ -118,6 +118,7 @@ impl Template {
                 })?;
             }
         }
+        template.read_rotations(resources)?;
         template.check_references()?;
         Ok(template)
     }
@@ -144,6 +145,30 @@ impl Template {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// `AWS::SecretsManager::RotationSchedule` names the secret and the function.
+    fn read_rotations(
+        &mut self,
+        resources: Option<&serde_json::Map<String, Value>>,
+    ) -> Result<(), TemplateError> {
+        let rotation = |resource: &Value| resource["Type"] == "AWS::SecretsManager::RotationSchedule";
+        for (id, resource) in resources.into_iter().flatten().filter(|(_, resource)| rotation(resource)) {
+            if !self.scope.exists(id) {
+                continue;
+            }
+            let wrong =
+                |reason| TemplateError::Resource { path: self.path.clone(), resource: id.clone(), reason };
+            let properties = self.scope.properties(&resource["Properties"], NO_QUEUES_YET).map_err(wrong)?;
+            let secret = self.secrets.iter_mut().find(|secret| properties["SecretId"] == secret.arn());
+            match secret {
+                Some(secret) => {
+                    secret.rotated_by = properties["RotationLambdaARN"].as_str().map(str::to_owned);
+                }
+                None => return Err(wrong("it rotates no secret of this template".to_owned())),
+            }
         }
         Ok(())
     }

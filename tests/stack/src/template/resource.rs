@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::function::Function;
 use super::intrinsic::{local_name, queue_arn, secret_arn, text};
 
 /// One attribute of a key.
@@ -159,6 +160,8 @@ pub struct Secret {
     pub password: Value,
     /// A JSON object that the generated value is put into, and under which name.
     pub template: Option<(Value, String)>,
+    /// The function that rotates it: its name or ARN, an alias behind it or not.
+    pub rotated_by: Option<String>,
 }
 
 /// A value from the template is a secret like any other: its name only.
@@ -190,12 +193,19 @@ impl Secret {
             fixed: properties["SecretString"].as_str().map(str::to_owned),
             password: Value::Object(password),
             template,
+            rotated_by: None,
         })
     }
 
     /// Its name here.
     pub fn name(&self) -> String {
         local_name(&self.id)
+    }
+
+    /// Whether that function rotates it.
+    pub fn is_rotated_by(&self, function: &Function) -> bool {
+        let named = self.rotated_by.as_deref().unwrap_or_default();
+        named == function.name() || named.starts_with(&function.arn())
     }
 
     /// Its ARN here, the same after every restart.

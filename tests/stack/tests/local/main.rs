@@ -8,6 +8,7 @@ mod functions;
 mod mails;
 mod processes;
 mod receiver;
+mod rotation;
 mod services;
 mod settings;
 mod source_address;

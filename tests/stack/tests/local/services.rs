@@ -29,7 +29,7 @@ fn sqs(services: &Services) -> aws_sdk_sqs::Client {
     client!(aws_sdk_sqs, services, Service::Sqs)
 }
 
-fn secrets(services: &Services) -> aws_sdk_secretsmanager::Client {
+pub(crate) fn secrets(services: &Services) -> aws_sdk_secretsmanager::Client {
     client!(aws_sdk_secretsmanager, services, Service::SecretsManager)
 }
 
