@@ -113,6 +113,7 @@ macro_rules! client {
 pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     let settings = Settings::from_environment(function)?;
     let CoreConfig { stage, table_name, limits_table_name, secret_key_arn, jwt_issuer } = settings.core()?;
+    let (rates, front) = (settings.rate_limits()?, settings.origin_secrets()?);
     let aws = Aws::from_environment()?;
 
     let clock = Clock::system();
@@ -136,6 +137,8 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
         table,
         issuer: jwt_issuer.unwrap_or_default().into(),
         limiter,
+        rates: Arc::new(rates),
+        front,
         standings: Arc::new(StandingCache::default()),
     };
     Ok(Boot { settings, core, aws })

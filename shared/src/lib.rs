@@ -11,6 +11,7 @@ pub mod id;
 pub mod lane;
 pub mod secret;
 pub mod scope;
+pub mod rate;
 pub mod config;
 pub mod token;
 pub mod name;

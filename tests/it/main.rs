@@ -8,6 +8,8 @@ mod breaker;
 mod bug_classes;
 mod documents;
 mod domains;
+mod front;
+mod limits;
 mod lossless;
 mod mails;
 mod matrix;

@@ -10,6 +10,7 @@ mod faults;
 pub mod lossless;
 mod names;
 mod queue;
+mod setup;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;
