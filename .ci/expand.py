@@ -45,6 +45,7 @@ class Project:
 
     def __init__(self):
         self.template = yaml.load((ROOT / "template.yaml").read_text(), CloudFormationLoader)
+        self.front = yaml.load((ROOT / "docs/waf.yaml").read_text(), CloudFormationLoader)
         self.samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
         self.example = (ROOT / ".env.example").read_text()
 
