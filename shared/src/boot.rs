@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::config::{
     Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use lambda_http::Error;
-use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
+use tower::{ServiceBuilder, ServiceExt as _};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -20,12 +21,14 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, CoreConfig, Settings};
 use crate::context::Core;
 use crate::entropy::Entropy;
+use crate::http::finish;
 use crate::limit::Limiter;
 use crate::mail::MailQueue;
 use crate::operational::Operational;
+use crate::problem::Problem;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
-use crate::secret::Keeper;
+use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
 
@@ -230,6 +233,55 @@ pub async fn serve(router: Router) -> Result<(), Error> {
     let service = ServiceBuilder::new().layer(MapRequestLayer::new(without_last_slash)).service(router);
     lambda_http::run(service).await
 }
+
+/// Serves the router that `start` makes. While it cannot be made because Secrets Manager is in trouble, calls
+/// are answered with 503, and each tries again: a process that ended instead would answer with the gateway's
+/// bare 500, and be started again and again.
+pub async fn serve_when_ready<Made>(start: fn() -> Made) -> Result<(), Error>
+where
+    Made: Future<Output = Result<Router, Error>> + Send,
+{
+    match start().await {
+        Ok(router) => serve(router).await,
+        Err(error) if passes(&error) => {
+            tracing::error!(error = %error, "the function is not ready");
+            serve_late(start).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn passes(error: &Error) -> bool {
+    matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Away(_)))
+}
+
+async fn serve_late<Made>(start: fn() -> Made) -> Result<(), Error>
+where
+    Made: Future<Output = Result<Router, Error>> + Send,
+{
+    let made = &tokio::sync::Mutex::new(None::<Router>);
+    let refusing = &Router::new()
+        .fallback(async || Problem::unavailable(&NotReady))
+        .layer(from_fn_with_state((Clock::system(), Entropy::system()), finish));
+    let service = tower::service_fn(move |request: lambda_http::Request| async move {
+        let mut made = made.lock().await;
+        if made.is_none() {
+            *made = start()
+                .await
+                .inspect_err(|error| tracing::error!(error = %error, "the function is not ready"))
+                .ok();
+        }
+        let router = made.as_ref().unwrap_or(refusing).clone();
+        drop(made);
+        router.oneshot(without_last_slash(request)).await
+    });
+    lambda_http::run(service).await
+}
+
+/// Why calls are refused before a function is ready.
+#[derive(Debug, thiserror::Error)]
+#[error("the function has no SECRET_KEY yet")]
+struct NotReady;
 
 /// Tells why a function does not start, in its log and to Lambda, and ends the process.
 pub fn explain(result: Result<(), Error>) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up ends by panicking")]
 
 mod burst;
+mod faults;
 mod figures;
 mod keys_at_rest;
 mod login_timing;
@@ -19,7 +20,7 @@ mod verify;
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "login-timing",
     "revocation",
     "verify",
@@ -28,6 +29,7 @@ const NAMES: [&str; 8] = [
     "outage",
     "burst",
     "noisy-neighbour",
+    "faults",
 ];
 
 #[tokio::main]
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
             "outage" => outage::run().await,
             "burst" => burst::run().await,
             "noisy-neighbour" => neighbour::run().await,
+            "faults" => faults::run().await,
             "verify" => verify::run().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,

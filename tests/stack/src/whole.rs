@@ -20,6 +20,7 @@ const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// The template. Its directory is the workspace that is built.
     pub template: PathBuf,
@@ -34,6 +35,8 @@ pub struct Options {
     pub state: State,
     /// Whether somebody who registers has to follow a link in a mail first.
     pub verify_email: bool,
+    /// Whether every service can have faults, `DynamoDB` too: its calls take a little longer then.
+    pub faults: bool,
     /// Neither functions nor a gateway.
     pub services_only: bool,
     /// Functions print nothing, unless one does not start.
@@ -52,6 +55,7 @@ impl Options {
             ports: Ports::ANY,
             state: State::Memory,
             verify_email: false,
+            faults: false,
             services_only: false,
             quiet: true,
             binaries: Binaries::Build,
@@ -110,7 +114,8 @@ impl Stack {
         let parameters: Vec<_> = parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let template = Template::load_with(&options.template, &parameters)?;
         let port = options.gateway_port;
-        let mut settings = Settings { verify_email: options.verify_email, ..Settings::default() };
+        let mut settings =
+            Settings { verify_email: options.verify_email, faults: options.faults, ..Settings::default() };
         if options.services_only {
             if port != 0 {
                 settings.gateway_url = format!("http://127.0.0.1:{port}");
@@ -143,11 +148,11 @@ impl Stack {
             let lambda = Lambda::new(function.clone(), environment, launch, options.quiet);
             stack.lambdas.push(lambda);
         }
-        let mailbox = stack.services.mailbox().clone();
+        let own = (stack.services.mailbox().clone(), stack.services.faults().clone());
         let asked = stack.lambdas.iter().cloned().chain(beside).collect();
         let guards = (stack.template.authorizers(), asked);
         let cors = stack.template.cors();
-        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, mailbox));
+        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, own));
         stack.url = url;
         stack.start_sources();
         Ok(stack)
@@ -184,6 +189,11 @@ impl Stack {
     /// The services behind the functions.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// How many panics functions have printed.
+    pub fn panics(&self) -> usize {
+        self.lambdas.iter().map(Lambda::panics).sum()
     }
 
     /// The mails that were sent, the oldest first: [`Services::mails`].

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use crate::lambda::{InvokeError, Lambda};
 use crate::mail::{self, Mailbox};
 use crate::moment;
+use crate::services::faults::{self, Faults};
 use crate::template::{Authorizers, Cors};
 
 use answer::message;
@@ -66,7 +67,7 @@ impl Gateway {
         lambdas: &[Lambda],
         (authorizers, asked): (&Authorizers, Vec<Lambda>),
         cors: Option<&Cors>,
-        mailbox: Mailbox,
+        (mailbox, faults): (Mailbox, Faults),
     ) -> Gateway {
         let api = Api {
             routes: Routes::of(lambdas),
@@ -78,7 +79,8 @@ impl Gateway {
             .route(RECEIVER_PATH, any(async || message(StatusCode::OK, "received")))
             .merge(mail::page::router(mailbox))
             .fallback(call)
-            .with_state(Arc::new(api));
+            .with_state(Arc::new(api))
+            .merge(faults::router(faults));
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut serving = JoinSet::new();
         for listener in listeners {

@@ -2,7 +2,8 @@
 //! the message when one does not start.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{ChildStderr, ChildStdout};
@@ -15,11 +16,13 @@ pub(super) struct Output {
     name: String,
     quiet: bool,
     last: Mutex<VecDeque<String>>,
+    panics: Arc<AtomicUsize>,
 }
 
 impl Output {
-    pub(super) fn new(name: &str, quiet: bool) -> Output {
-        Output { name: name.to_owned(), quiet, last: Mutex::default() }
+    /// `panics` counts those that are printed.
+    pub(super) fn new(name: &str, quiet: bool, panics: Arc<AtomicUsize>) -> Output {
+        Output { name: name.to_owned(), quiet, last: Mutex::default(), panics }
     }
 
     /// Until both ends are closed.
@@ -38,6 +41,9 @@ impl Output {
     }
 
     fn line(&self, line: &str) {
+        if line.contains("panicked at") {
+            self.panics.fetch_add(1, Ordering::SeqCst);
+        }
         if !self.quiet {
             eprintln!("[{}] {line}", self.name);
         }
