@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds template.yaml, samconfig.toml, .env.example and docs/waf.yaml to the rules of `*rules.py`.
+"""Holds template.yaml, samconfig.toml, .env.example, docs/waf.yaml and .github to the rules of `*rules.py`.
 
     .ci/template.py               expand for dev, staging and prod, lint each, apply every rule
     .ci/template.py --self-test   break the template in ways that each rule has to notice
@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import front_rules  # noqa: F401 - adds its rules to the others
 import mail_rules  # noqa: F401 - adds its rules to the others
+import workflow_rules  # noqa: F401 - and these
 from expand import Project, Stack
 from rules import RULES, sentence
 
