@@ -45,6 +45,10 @@ class Project:
 
     def __init__(self):
         self.template = yaml.load((ROOT / "template.yaml").read_text(), CloudFormationLoader)
+        self.front = yaml.load((ROOT / "docs/waf.yaml").read_text(), CloudFormationLoader)
+        github = ROOT / ".github"
+        self.workflows = {path.name: yaml.safe_load(path.read_text()) for path in (github / "workflows").glob("*.yml")}
+        self.dependabot = yaml.safe_load((github / "dependabot.yml").read_text())
         self.samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text())
         self.example = (ROOT / ".env.example").read_text()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds template.yaml, samconfig.toml and .env.example to the rules of `rules.py`, `mail_rules.py` and `observe_rules.py`.
+"""Holds template.yaml, samconfig.toml, .env.example, docs/waf.yaml and .github to the rules of `*rules.py`.
 
     .ci/template.py               expand for dev, staging and prod, lint each, apply every rule
     .ci/template.py --self-test   break the template in ways that each rule has to notice
@@ -13,8 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 sys.dont_write_bytecode = True
 
+import front_rules  # noqa: F401 - adds its rules to the others
 import mail_rules  # noqa: F401 - adds its rules to the others
 import observe_rules  # noqa: F401 - and these too
+import workflow_rules  # noqa: F401 - and these
 from expand import Project, Stack
 from rules import RULES, sentence
 

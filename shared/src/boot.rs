@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::config::{
     Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use lambda_http::Error;
-use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
+use tower::{ServiceBuilder, ServiceExt as _};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
@@ -22,13 +23,15 @@ use crate::clock::Clock;
 use crate::config::{ConfigError, CoreConfig, Settings};
 use crate::context::Core;
 use crate::entropy::Entropy;
+use crate::http::finish;
 use crate::limit::Limiter;
 use crate::mail::MailQueue;
 use crate::observe::{Lines, OURS, Observer, Subject, Told, log_panics};
 use crate::operational::Operational;
+use crate::problem::Problem;
 use crate::queue::Queue;
 use crate::router::without_last_slash;
-use crate::secret::Keeper;
+use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
 
@@ -116,6 +119,7 @@ macro_rules! client {
 pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     let settings = Settings::from_environment(function)?;
     let CoreConfig { stage, table_name, limits_table_name, secret_key_arn, jwt_issuer } = settings.core()?;
+    let (rates, front) = (settings.rate_limits()?, settings.origin_secrets()?);
     let aws = Aws::from_environment()?;
 
     let clock = Clock::system();
@@ -132,25 +136,16 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     }
     tracing::info!(function, stage = stage.as_str(), "started");
 
-    let told = Told {
-        subject: Subject {
-            function,
-            function_name: function_name(function),
-            stage: stage.as_str().to_owned(),
-        },
-        out: Box::new(std::io::stdout()),
-        level: least(&log_level()),
-        collector: settings.collector()?,
-        sentry: settings.sentry()?,
-    };
     let core = Core {
-        observer: Observer::new(told, (clock.clone(), Entropy::system())),
+        observer: observer(&settings, function, stage.as_str())?,
         clock,
         entropy: Entropy::system(),
         keys: Arc::new(keys),
         table,
         issuer: jwt_issuer.unwrap_or_default().into(),
         limiter,
+        rates: Arc::new(rates),
+        front,
         standings: Arc::new(StandingCache::default()),
     };
     Ok(Boot { settings, core, aws })
@@ -214,6 +209,18 @@ fn log_level() -> String {
     std::env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_lowercase()
 }
 
+/// What the function tells of itself, and to whom.
+fn observer(settings: &Settings, function: &'static str, stage: &str) -> Result<Observer, ConfigError> {
+    let told = Told {
+        subject: Subject { function, function_name: function_name(function), stage: stage.to_owned() },
+        out: Box::new(std::io::stdout()),
+        level: least(&log_level()),
+        collector: settings.collector()?,
+        sentry: settings.sentry()?,
+    };
+    Ok(Observer::new(told, (Clock::system(), Entropy::system())))
+}
+
 /// The name that AWS has for the function: metrics are told apart by it, as Lambda's own are.
 #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
 fn function_name(function: &str) -> String {
@@ -253,6 +260,57 @@ pub async fn serve(router: Router) -> Result<(), Error> {
     let service = ServiceBuilder::new().layer(MapRequestLayer::new(without_last_slash)).service(router);
     lambda_http::run(service).await
 }
+
+/// Serves the router that `start` makes. While it cannot be made because Secrets Manager is in trouble, calls
+/// are answered with 503, and each tries again: a process that ended instead would answer with the gateway's
+/// bare 500, and be started again and again.
+pub async fn serve_when_ready<Made>(function: &'static str, start: fn() -> Made) -> Result<(), Error>
+where
+    Made: Future<Output = Result<Router, Error>> + Send,
+{
+    match start().await {
+        Ok(router) => serve(router).await,
+        Err(error) if passes(&error) => {
+            tracing::error!(error = %error, "the function is not ready");
+            serve_late(function, start).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn passes(error: &Error) -> bool {
+    matches!(error.downcast_ref::<SecretError>(), Some(SecretError::Away(_)))
+}
+
+async fn serve_late<Made>(function: &'static str, start: fn() -> Made) -> Result<(), Error>
+where
+    Made: Future<Output = Result<Router, Error>> + Send,
+{
+    let settings = Settings::from_environment(function)?;
+    let observer = observer(&settings, function, settings.core()?.stage.as_str())?;
+    let made = &tokio::sync::Mutex::new(None::<Router>);
+    let refusing = &Router::new()
+        .fallback(async || Problem::unavailable(&NotReady))
+        .layer(from_fn_with_state((Clock::system(), Entropy::system(), observer), finish));
+    let service = tower::service_fn(move |request: lambda_http::Request| async move {
+        let mut made = made.lock().await;
+        if made.is_none() {
+            *made = start()
+                .await
+                .inspect_err(|error| tracing::error!(error = %error, "the function is not ready"))
+                .ok();
+        }
+        let router = made.as_ref().unwrap_or(refusing).clone();
+        drop(made);
+        router.oneshot(without_last_slash(request)).await
+    });
+    lambda_http::run(service).await
+}
+
+/// Why calls are refused before a function is ready.
+#[derive(Debug, thiserror::Error)]
+#[error("the function has no SECRET_KEY yet")]
+struct NotReady;
 
 /// Tells why a function does not start, in its log and to Lambda, and ends the process.
 pub fn explain(result: Result<(), Error>) -> Result<(), Error> {

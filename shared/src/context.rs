@@ -7,6 +7,8 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::limit::Limiter;
 use crate::observe::Observer;
+use crate::rate::RateLimits;
+use crate::secret::FrontSecrets;
 use crate::secret::Keeper;
 use crate::standing::StandingCache;
 use crate::table::Table;
@@ -27,6 +29,10 @@ pub struct Core {
     /// The counters of limits. A function that counts nothing has a table without a name, which there is
     /// none of.
     pub limiter: Limiter,
+    /// How often routes may be called.
+    pub rates: Arc<RateLimits>,
+    /// What the front before the API sends, where calls have to come through it.
+    pub front: Option<FrontSecrets>,
     /// What is known of callers, for seconds.
     pub standings: Arc<StandingCache>,
     /// What the function tells of itself.

@@ -13,6 +13,7 @@ pub mod trace;
 pub mod observe;
 pub mod secret;
 pub mod scope;
+pub mod rate;
 pub mod config;
 pub mod token;
 pub mod name;

@@ -5,11 +5,13 @@
 //! [`Quota`] in each day or month. A [`Guard`] counts failures in a row and makes each further attempt
 //! wait longer. All count *before* what they guard is done, in one conditional write, and never count
 //! back: neither a race nor a crash gives an attempt away. A [`UsageBook`] only counts.
+//! [`Limiter::pass`] holds the limits of routes, mostly without a write.
 
 mod guard;
 mod pace;
 mod quota;
 mod refusals;
+mod share;
 mod sliding;
 mod usage;
 mod window;
@@ -24,9 +26,10 @@ pub use sliding::{Slid, Sliding};
 pub use usage::{Day, UsageBook};
 pub use window::{Taken, Window};
 
-use crate::problem::{Kind, Problem, RateLimit};
+use crate::problem::{Problem, RateLimit};
 use crate::table::Item;
 use refusals::Refusals;
+use share::Shares;
 
 /// Over how many items a count of so many in so many seconds is spread: one item takes about a thousand
 /// writes a second, and is filled to the half.
@@ -41,24 +44,20 @@ pub struct Limiter {
     client: Client,
     table: String,
     refusals: Arc<Refusals>,
+    shares: Arc<Shares>,
 }
 
 impl Limiter {
     /// The counters in `table`, which is not the one that everything else is in.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, refusals: Arc::new(Refusals::default()) }
+        Self { client, table, refusals: Arc::default(), shares: Arc::default() }
     }
 }
 
 /// The answer to whoever has to wait. It is one for all limits and says nothing of whether what they
 /// asked for exists.
 fn refused(name: &'static str, quota: u32, window_seconds: u64, wait_seconds: u64) -> Problem {
-    let detail = format_args!("try again in {wait_seconds} s");
-    let limit = RateLimit { name, quota, window_seconds, remaining: 0, reset_seconds: wait_seconds };
-    Problem {
-        rate_limit: Some(Box::new(limit)),
-        ..Problem::because(Kind::RateLimited, detail).retry_after(wait_seconds)
-    }
+    Problem::too_fast(RateLimit { name, quota, window_seconds, remaining: 0, reset_seconds: wait_seconds })
 }
 
 /// Spells the keys of the counters.

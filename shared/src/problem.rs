@@ -66,6 +66,8 @@ kinds! {
     ModuleDisabled = "module_disabled", FORBIDDEN, "The module is switched off";
     /// The API key is bound to networks, and the call comes from elsewhere.
     AddressNotAllowed = "address_not_allowed", FORBIDDEN, "The key cannot be used from this address";
+    /// The call went around the front before the API.
+    FrontRequired = "front_required", FORBIDDEN, "The API is called at another address";
     /// It does not exist, or the caller may not know that it does.
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
     /// The path exists and has no such method.
@@ -228,6 +230,13 @@ impl Problem {
     /// A service that we need does not answer.
     pub fn unavailable(cause: &(dyn Error + 'static)) -> Self {
         Self { cause: Some(chain(cause).into()), retry_after_seconds: Some(1), ..Self::of(Kind::Unavailable) }
+    }
+
+    /// A limit is reached, which says how long to wait.
+    pub fn too_fast(limit: RateLimit) -> Self {
+        let detail = format_args!("try again in {} s", limit.reset_seconds);
+        let problem = Self::because(Kind::RateLimited, detail).retry_after(limit.reset_seconds);
+        Self { rate_limit: Some(Box::new(limit)), ..problem }
     }
 
     /// The one answer for what does not exist and for what is not the caller's.

@@ -1,5 +1,6 @@
 //! From a function's rows to what serves them: authorisation before each handler that is not
-//! public, problems for unknown paths and methods, request ids, one log line, no slash at the end.
+//! public, limits before all, problems for unknown paths and methods, request ids, one log line, no slash at
+//! the end.
 
 use axum::Router;
 use axum::extract::{FromRef, RawPathParams, Request, State};
@@ -10,9 +11,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri};
 
 use crate::context::Core;
-use crate::http::{Access, Caller, Route, client_address, finish};
+use crate::http::{Access, Caller, ClientAddress, Route, client_address, finish};
 use crate::principal::{Identity, Person, admit, identify};
 use crate::problem::{Kind, Problem};
+use crate::rate::{By, Class};
+use crate::secret::FrontSecrets;
 
 /// The router of a function.
 pub fn router<S>(routes: Vec<Route<S>>, state: S) -> Router
@@ -23,25 +26,68 @@ where
     let core = Core::from_ref(&state);
     let mut router = Router::new();
     for route in routes {
-        let Route { path, access, handler, .. } = route;
+        let Route { path, access, class, handler, .. } = route;
         let handler = match access {
             Access::Public => handler,
             Access::Session | Access::Owner | Access::SelfOr(_) | Access::Scope(_) => {
-                handler.route_layer(from_fn_with_state((core.clone(), access), authorize))
+                handler.route_layer(from_fn_with_state((core.clone(), access, class), authorize))
             }
         };
+        let handler = handler.route_layer(from_fn_with_state((core.clone(), class), limit));
         router = router.route(path, handler);
     }
     router
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::of(Kind::MethodNotAllowed) })
+        .layer(from_fn_with_state(core.front, only_through_front))
         .layer(from_fn_with_state((core.clock, core.entropy, core.observer), finish))
         .with_state(state)
 }
 
+/// Where calls have to come through the front, one that does not gets no further, whatever it asks for. One
+/// that does comes from where the front says.
+async fn only_through_front(
+    State(front): State<Option<FrontSecrets>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if let Some(front) = front {
+        let mut sent = request.headers().get_all(FrontSecrets::HEADER).iter();
+        match (sent.next(), sent.next()) {
+            (Some(sent), None) if front.accept(sent.as_bytes()) => {}
+            _ => return Err(Problem::of(Kind::FrontRequired)),
+        }
+        let address = ClientAddress::of_front(request.headers());
+        request.headers_mut().remove(FrontSecrets::HEADER);
+        request.extensions_mut().insert(address);
+    }
+    Ok(next.run(request).await)
+}
+
+/// Counts the call against the limit that its address has with routes of this class, before anything is
+/// looked up for it.
+async fn limit(
+    State((core, class)): State<(Core, Class)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let address = client_address(&request).subject();
+    count(&core, class, By::Address, &address).await?;
+    Ok(next.run(request).await)
+}
+
+/// Counts one call, or refuses it.
+async fn count(core: &Core, class: Class, by: By, subject: &str) -> Result<(), Problem> {
+    let Some(rate) = core.rates.of(class, by) else { return Ok(()) };
+    match core.limiter.pass((class, by, rate), subject, core.clock.now(), &core.entropy).await? {
+        None => Ok(()),
+        Some(full) => Err(Problem::too_fast(full)),
+    }
+}
+
 /// Nobody gets past this without a credential that the row allows. It runs before the body is read.
 async fn authorize(
-    State((core, access)): State<(Core, Access)>,
+    State((core, access, class)): State<(Core, Access, Class)>,
     names: RawPathParams,
     mut request: Request,
     next: Next,
@@ -59,7 +105,10 @@ async fn authorize(
             (Caller { principal: person.user.to_string(), organization: None }, Person::allow(access))
         }
     };
-    let admitted = match (allowed, &identity) {
+    // What is refused counts too: whoever may not do this need not ask so often. A key's own limits, which
+    // are somebody's to use up, are counted last.
+    let counted = count(&core, class, By::Principal, &caller.principal).await;
+    let admitted = match (counted.and(allowed), &identity) {
         (Ok(()), Identity::Principal(principal)) => admit(&core, principal).await,
         (Ok(()), Identity::Alone(_)) => Ok(None),
         (Err(problem), _) => Err(problem),

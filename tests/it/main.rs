@@ -10,6 +10,8 @@ mod bug_classes;
 mod costs;
 mod documents;
 mod domains;
+mod front;
+mod limits;
 mod lossless;
 mod mails;
 mod matrix;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join;
 use http::Method;
-use it::{Account, App, MadeWebhook, Receiver};
+use it::{Account, App, Harm, MadeWebhook, Plan, Receiver};
 use serde_json::{Value, json};
 use shared::scope::{Modules, Role};
 use shared::secret::{KEPT, KeyRing, SecretKey};
@@ -307,9 +307,10 @@ async fn while_calls_fail_before_and_after_they_take_effect_nothing_is_lost() {
     app.rotate_and_settle().await;
     let mut failed = 0;
     for seed in 1..=30 {
-        app.faults.begin(seed, 80);
+        app.faults.begin(Plan::ByChance { seed, per_mille: 80, harm: Harm::Fails });
         let answer = app.migrate(reseal()).await;
-        failed += app.faults.end();
+        app.faults.pause();
+        failed += app.faults.made();
         // Whoever died without giving it out of hand keeps it for a minute.
         app.advance(61);
         if answer.is_ok_and(|answer| answer["done"] == true) {

@@ -16,7 +16,7 @@ fn protected() -> Vec<RouteRow> {
 }
 
 /// A path whose identifiers have the right form and name nothing.
-fn path_of(row: &RouteRow) -> String {
+pub(crate) fn path_of(row: &RouteRow) -> String {
     let ulid = "01kdvdna000w3ge1r70w3ge1r7";
     let id = match row.path.split('/').nth(2) {
         Some("api-keys") => format!("key_{ulid}"),
@@ -35,6 +35,8 @@ fn path_of(row: &RouteRow) -> String {
 fn below(path: &str) -> String {
     let ulid = "01kdvdna000w3ge1r70w3ge1r7";
     path.replace("{user_id}", &format!("usr_{ulid}"))
+        .replace("{organization_id}", &format!("org_{ulid}"))
+        .replace("{webhook_id}", &format!("whk_{ulid}"))
         .replace("{invitation_id}", &format!("inv_{ulid}"))
         .replace("{domain}", "example.com")
         .replace("{name}", "made.up")

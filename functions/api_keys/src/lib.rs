@@ -25,6 +25,7 @@ use shared::http::{Access, Route};
 use shared::limit::UsageBook;
 use shared::mail::MailQueue;
 use shared::operational::Operational;
+use shared::rate::Class;
 use shared::scope::Scope;
 
 /// What this function holds while it runs.
@@ -68,7 +69,8 @@ pub fn routes() -> Vec<Route<ApiKeys>> {
         row(Method::DELETE, one, writes, delete(revoke::handler), revoke::operation),
         row(Method::POST, "/api/api-keys/{id}/rotate", writes, post(rotate::handler), rotate::operation),
         row(Method::GET, "/api/api-keys/{id}/usage", reads, get(usage::handler), usage::operation),
-        row(Method::POST, "/api/api-keys/verify", reads, post(verify::handler), verify::operation),
+        row(Method::POST, "/api/api-keys/verify", reads, post(verify::handler), verify::operation)
+            .like(Class::Verify),
         row(
             Method::POST,
             "/api/api-keys/report-leak",
@@ -89,7 +91,8 @@ pub fn routes() -> Vec<Route<ApiKeys>> {
             reads,
             post(oauth::introspect::handler),
             oauth::introspect::operation,
-        ),
+        )
+        .like(Class::Verify),
         row(
             Method::POST,
             "/oauth/revoke",

@@ -1,19 +1,20 @@
 //! The function `auth`, wired to Lambda.
 
 use auth::{Auth, Passwords};
+use axum::Router;
 use lambda_http::Error;
 use shared::boot;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     boot::logs();
-    boot::explain(run().await)
+    boot::explain(boot::serve_when_ready("auth", router).await)
 }
 
-async fn run() -> Result<(), Error> {
+async fn router() -> Result<Router, Error> {
     let boot = boot::boot("auth").await?;
     let passwords = Passwords::from_settings(&boot.settings)?;
     let verification = boot.settings.email_verification()?;
     let queues = (boot.mail()?, boot.operational()?);
-    boot::serve(auth::router(Auth::new(boot.core, passwords, queues, verification)?)).await
+    Ok(auth::router(Auth::new(boot.core, passwords, queues, verification)?))
 }

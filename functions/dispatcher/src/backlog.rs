@@ -21,7 +21,7 @@ use shared::table::StoreError;
 
 use crate::load::{Prepared, open};
 use crate::record::Attempted;
-use crate::{DispatchError, Dispatcher};
+use crate::{DispatchError, Dispatcher, Slot};
 
 type Place = (OrgId, WebhookId);
 
@@ -44,7 +44,7 @@ enum Tried {
     /// It was tried.
     Attempted(Attempted),
     /// It may be tried then, for its pace.
-    Later(Timestamp),
+    Later(Slot),
 }
 
 impl Dispatcher {
@@ -164,7 +164,7 @@ impl Dispatcher {
                 self.skip_parked(place, &off).await?;
                 (open(probes, now), None)
             }
-            (Tried::Later(at), _) => (open(probes, at), None),
+            (Tried::Later(slot), _) => (open(probes, slot.at), None),
             (Tried::Dropped | Tried::Attempted(_), _) => (open(probes, now), None),
         };
         if self.go_on(place, health.turn, next, told.as_ref()).await? {
@@ -206,8 +206,8 @@ impl Dispatcher {
                     next = Some(Breaker::Draining { since, page: Self::SKIPPED, due: now, paced: false });
                     break;
                 }
-                Tried::Later(at) => {
-                    next = Some(Breaker::Draining { since, page, due: at, paced: true });
+                Tried::Later(Slot { at: due, given: paced }) => {
+                    next = Some(Breaker::Draining { since, page, due, paced });
                     break;
                 }
                 Tried::Dropped => {}
@@ -279,7 +279,7 @@ impl Dispatcher {
         {
             if due.since(now) < SKEW {
                 // Whoever parks it may have a clock that is ahead, and be in the middle of it.
-                return Ok(Tried::Later(due));
+                return Ok(Tried::Later(Slot { at: due, given: false }));
             }
             // Its attempt is on record, and what came after that may have been cut off.
             let next = DeliveryTask::new(place.0, id, delivery.attempts.saturating_add(1), due);
@@ -295,7 +295,7 @@ impl Dispatcher {
         // A trial is one call in a while, and what was given a slot has it.
         if !probe
             && !paced
-            && let Some(slot) = self.slot(&prepared, now).await?
+            && let Some(slot) = self.slot(&prepared, now).await
         {
             return Ok(Tried::Later(slot));
         }

@@ -86,6 +86,14 @@ pub struct Dispatcher {
     egress: EgressPolicy,
 }
 
+/// When a delivery may be sent.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    at: Timestamp,
+    /// Whether that time is its own; if not, it asks again then.
+    given: bool,
+}
+
 impl Dispatcher {
     /// Messages worked on at once: a batch.
     const CONCURRENT: usize = 10;
@@ -226,9 +234,10 @@ impl Dispatcher {
         let place = (task.organization, task.webhook);
         match load::load(received, in_hand, now) {
             Loaded::Ready(prepared) => {
-                let slot = if task.paced { None } else { self.slot(&prepared, now).await? };
-                if let Some(slot) = slot {
-                    return Ok(self.queue.send(&[task.in_slot(slot).into()], now).await?);
+                let slot = if task.paced { None } else { self.slot(&prepared, now).await };
+                if let Some(Slot { at, given }) = slot {
+                    let later = if given { task.in_slot(at) } else { task.later(at) };
+                    return Ok(self.queue.send(&[later.into()], now).await?);
                 }
                 self.attempt(*prepared, deadline).await.map(drop)
             }
@@ -245,13 +254,21 @@ impl Dispatcher {
     }
 
     /// When a delivery may be sent, if that is not now: its webhook, or its receiver, wants fewer in a second.
-    async fn slot(&self, prepared: &Prepared, now: Timestamp) -> Result<Option<Timestamp>, DispatchError> {
+    /// The limits that do not answer are no failure of the delivery: it comes again and asks then.
+    async fn slot(&self, prepared: &Prepared, now: Timestamp) -> Option<Slot> {
         /// What is due within a second is sent with those before it: SQS counts in seconds.
         const SOON: Duration = Duration::from_secs(1);
+        /// After the limits have not answered.
+        const LATER: Duration = Duration::from_secs(30);
         let Prepared { webhook, health, .. } = prepared;
-        let Some(interval) = Pace::interval(health.pace, webhook.max_per_second) else { return Ok(None) };
-        let slot = self.core.limiter.slot(&webhook.id.to_string(), interval, now).await?;
-        Ok((slot >= now.plus(SOON)).then_some(slot))
+        let interval = Pace::interval(health.pace, webhook.max_per_second)?;
+        match self.core.limiter.slot(&webhook.id.to_string(), interval, now).await {
+            Ok(at) => (at >= now.plus(SOON)).then_some(Slot { at, given: true }),
+            Err(error) => {
+                tracing::warn!(%error, webhook = %webhook.id, "the limits give no slot: the delivery waits");
+                Some(Slot { at: now.plus(LATER), given: false })
+            }
+        }
     }
 
     /// Sign, send, record.

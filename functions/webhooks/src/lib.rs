@@ -15,6 +15,7 @@ use shared::context::Core;
 use shared::http::{Access, Route};
 use shared::operational::Operational;
 use shared::queue::Queue;
+use shared::rate::Class;
 use shared::scope::Scope;
 
 use crate::event_types as t;
@@ -140,14 +141,16 @@ fn of_events_and_deliveries() -> Vec<Route<Webhooks>> {
             publishes,
             post(events::publish::handler),
             events::publish::operation,
-        ),
+        )
+        .like(Class::Publish),
         Route::new(
             Method::POST,
             "/api/events/batch",
             publishes,
             post(events::batch::handler),
             events::batch::operation,
-        ),
+        )
+        .like(Class::Publish),
         Route::new(Method::GET, "/api/events", sees, get(events::list::handler), events::list::operation),
         Route::new(
             Method::GET,

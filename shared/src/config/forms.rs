@@ -9,7 +9,9 @@ use url::Url;
 use super::{ConfigError, Settings};
 use crate::observe::Dsn;
 use crate::problem::Violation;
+use crate::rate::RateLimits;
 use crate::scope::ModuleName;
+use crate::secret::FrontSecrets;
 
 /// Whether an address has to be shown to be one's own before there is an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,18 @@ impl Settings {
             "off" => Ok(EmailVerification::Off),
             other => Err(ConfigError::bad(name, format_args!("`{other}` is neither `on` nor `off`"))),
         }
+    }
+
+    /// `RATE_LIMITS`: the defaults, as it changes them.
+    pub fn rate_limits(&self) -> Result<RateLimits, ConfigError> {
+        let name = "RATE_LIMITS";
+        self.get(name).unwrap_or_default().parse().map_err(|why| ConfigError::bad(name, why))
+    }
+
+    /// `ORIGIN_SECRETS`: what the front has to send, if there has to be one.
+    pub fn origin_secrets(&self) -> Result<Option<FrontSecrets>, ConfigError> {
+        let name = "ORIGIN_SECRETS";
+        self.get(name).map(str::parse).transpose().map_err(|why| ConfigError::bad(name, why))
     }
 
     /// `EXTRA_MODULES`: the modules that an operator added to ours.
@@ -137,6 +151,22 @@ mod tests {
             let message = format!("cannot start: EMAIL_VERIFICATION: `{odd}` is neither `on` nor `off`");
             assert_eq!(read(odd), Err(message));
         }
+    }
+
+    #[test]
+    fn a_bad_limit_or_secret_of_the_front_stops_the_start() {
+        let read = |value| with("webhooks", "RATE_LIMITS", value, Settings::rate_limits);
+        assert_eq!(read(""), Ok(RateLimits::default()));
+        assert_eq!(read("*.*=off"), Ok(RateLimits::off()));
+        let why = "`tenant` is none of principal, address and *";
+        assert_eq!(read("read.tenant=1/1"), Err(format!("cannot start: RATE_LIMITS: {why}")));
+
+        let read = |value| {
+            with("webhooks", "ORIGIN_SECRETS", value, |settings| Ok(settings.origin_secrets()?.is_some()))
+        };
+        assert_eq!((read(""), read("Zq8Wn3Xe7Rv2Ty6Ui1Op5As9Df4Gh0Jk")), (Ok(false), Ok(true)));
+        let why = "each value has 32 to 128 characters, of letters, digits, `-` and `_`";
+        assert_eq!(read("short"), Err(format!("cannot start: ORIGIN_SECRETS: {why}")));
     }
 
     #[test]

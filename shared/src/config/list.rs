@@ -16,6 +16,8 @@ const ALL: &[&str] = &[
 ];
 /// Those that are called with credentials.
 const CALLED: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "authorizer"];
+/// Those that answer calls over HTTP.
+const SERVING: &[&str] = &["auth", "organizations", "api_keys", "webhooks"];
 /// Those that count against limits.
 const COUNTING: &[&str] = &["auth", "organizations", "api_keys", "webhooks", "dispatcher", "authorizer"];
 const AUTH: &[&str] = &["auth"];
@@ -46,6 +48,16 @@ pub const SETTINGS: &[Setting] = &[
         "Secrets Manager secret that holds SECRET_KEY: JSON with `kid`, `key` (at least 32 bytes) and, after a rotation, `previous`.",
     ),
     required("JWT_ISSUER", CALLED, "`iss` of the access tokens: a URL or URN of your own."),
+    optional(
+        "RATE_LIMITS",
+        SERVING,
+        "How often routes may be called, where the defaults do not fit: rows such as `read.principal=1200/60`, separated by commas.",
+    ),
+    optional(
+        "ORIGIN_SECRETS",
+        SERVING,
+        "What the front before the API sends in `x-origin-secret`: one value, or two while it is changed; empty lets everybody call the API itself.",
+    ),
     required(
         "EMAIL_VERIFICATION",
         AUTH,

@@ -1,14 +1,16 @@
-//! Where a request comes from: what API Gateway says of it, never what the caller says.
+//! Where a request comes from: what API Gateway says of it, or the front before it; never what the caller says.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::{FromRequestParts, Request};
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use lambda_http::request::RequestContext;
 
-/// The address that a call comes from: `requestContext.http.sourceIp`. Headers such as
-/// `X-Forwarded-For` are the caller's to write and are not read.
+/// The address that a call comes from: `requestContext.http.sourceIp` or, where the call came through the front
+/// and is known to, what the front says. Headers such as `X-Forwarded-For` are the caller's to write and are not
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(IpAddr);
 
@@ -20,8 +22,24 @@ impl ClientAddress {
         Self(address.to_canonical())
     }
 
-    fn of(context: Option<&RequestContext>) -> Self {
-        match context {
+    /// Set anew by the front on every call, whatever the caller sent under this name.
+    const OF_FRONT: &str = "x-viewer-address";
+
+    /// From the headers of a call that the front has shown to be its own. One that names nobody, or several,
+    /// counts as from an address that nobody has.
+    pub(crate) fn of_front(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(Self::OF_FRONT).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Self::parse(value.to_str().unwrap_or_default()),
+            _ => Self::parse(""),
+        }
+    }
+
+    fn of(extensions: &Extensions) -> Self {
+        if let Some(known) = extensions.get::<Self>() {
+            return *known;
+        }
+        match extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => {
                 Self::parse(context.http.source_ip.as_deref().unwrap_or_default())
             }
@@ -57,13 +75,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self::of(parts.extensions.get::<RequestContext>()))
+        Ok(Self::of(&parts.extensions))
     }
 }
 
 /// The same of a whole request.
 pub fn client_address(request: &Request) -> ClientAddress {
-    ClientAddress::of(request.extensions().get::<RequestContext>())
+    ClientAddress::of(request.extensions())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::route::{Access, Route};
 use crate::problem::{Kind, ProblemBody};
+use crate::rate::Class;
 
 type Describe = fn(&mut SchemaGenerator) -> Schema;
 
@@ -176,7 +177,7 @@ impl Operation {
         if path.contains('{') {
             kinds.push(Kind::NotFound);
         }
-        kinds.extend([Kind::Internal, Kind::Unavailable]);
+        kinds.extend([Kind::RateLimited, Kind::Internal, Kind::Unavailable]);
         kinds
     }
 }
@@ -189,13 +190,16 @@ pub struct RouteRow {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Whose limits it has.
+    pub class: Class,
     /// How it is described.
     pub operation: Operation,
 }
 
 impl<S> From<Route<S>> for RouteRow {
     fn from(route: Route<S>) -> Self {
-        Self { method: route.method, path: route.path, access: route.access, operation: (route.operation)() }
+        let Route { method, path, access, class, operation, .. } = route;
+        Self { method, path, access, class, operation: operation() }
     }
 }
 

@@ -5,6 +5,7 @@ use axum::routing::MethodRouter;
 use http::Method;
 
 use super::openapi::Operation;
+use crate::rate::Class;
 use crate::scope::Scope;
 
 /// Who may call a route.
@@ -30,6 +31,8 @@ pub struct Route<S> {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Whose limits it has.
+    pub class: Class,
     /// What runs.
     pub handler: MethodRouter<S>,
     /// How it is described.
@@ -37,7 +40,7 @@ pub struct Route<S> {
 }
 
 impl<S> Route<S> {
-    /// A row.
+    /// A row. What it is like follows from its method and who may call it; [`Route::like`] says otherwise.
     pub fn new(
         method: Method,
         path: &'static str,
@@ -45,6 +48,18 @@ impl<S> Route<S> {
         handler: MethodRouter<S>,
         operation: fn() -> Operation,
     ) -> Self {
-        Self { method, path, access, handler, operation }
+        let class = match (access, &method) {
+            (Access::Public, &Method::GET) => Class::Public,
+            (Access::Public, _) => Class::Auth,
+            (_, &Method::GET) => Class::Read,
+            (_, _) => Class::Write,
+        };
+        Self { method, path, access, class, handler, operation }
+    }
+
+    /// The same row, with the limits of another class.
+    #[must_use]
+    pub fn like(self, class: Class) -> Self {
+        Self { class, ..self }
     }
 }

@@ -109,6 +109,11 @@ impl Sliding {
         Timestamp::from_millis(slice * self.slice_ms())
     }
 
+    /// When the slice that `now` is in ends.
+    pub(super) fn ends(self, now: Timestamp) -> Timestamp {
+        self.begins(self.slice(now) + 1)
+    }
+
     /// The part of the limit that one of `shards` has.
     fn part(self, shard: u32, shards: u32) -> u32 {
         self.limit / shards + u32::from(shard < self.limit % shards)

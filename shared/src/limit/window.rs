@@ -5,9 +5,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
-use super::{Limiter, keys, refused};
+use super::{Limiter, keys};
 use crate::clock::Timestamp;
-use crate::problem::Problem;
+use crate::problem::{Problem, RateLimit};
 use crate::table::{StoreError, number};
 
 /// A limit of so many in each span of time.
@@ -68,12 +68,14 @@ pub enum Taken {
 impl Taken {
     /// Refuses whoever was not let through.
     pub fn or_refuse(self) -> Result<(), Problem> {
-        match self {
-            Self::Through => Ok(()),
-            Self::Full { window, wait_seconds } => {
-                Err(refused(window.name, window.limit, window.seconds.into(), wait_seconds))
-            }
-        }
+        self.full().map_or(Ok(()), |limit| Err(Problem::too_fast(limit)))
+    }
+
+    /// How the limit stands, for whoever was not let through.
+    pub fn full(self) -> Option<RateLimit> {
+        let Self::Full { window, wait_seconds: reset_seconds } = self else { return None };
+        let Window { name, limit: quota, seconds } = window;
+        Some(RateLimit { name, quota, window_seconds: seconds.into(), remaining: 0, reset_seconds })
     }
 }
 

@@ -69,11 +69,7 @@ pub async fn admit(core: &Core, principal: &Principal) -> Result<Option<RateLimi
     let Principal::ApiKey { key, rate, quota, .. } = principal else { return Ok(None) };
     match core.admit_key(*key, (*rate, *quota), 1, core.clock.now()).await? {
         Admission::Through { rate, .. } => Ok(rate),
-        Admission::TooFast(state) => {
-            let detail = format_args!("try again in {} s", state.reset_seconds);
-            let problem = Problem::because(Kind::RateLimited, detail).retry_after(state.reset_seconds);
-            Err(Problem { rate_limit: Some(Box::new(state)), ..problem })
-        }
+        Admission::TooFast(state) => Err(Problem::too_fast(state)),
         Admission::UsedUp { rate, wait_seconds, .. } => {
             let problem = Problem::of(Kind::QuotaExceeded).retry_after(wait_seconds);
             Err(Problem { rate_limit: rate.map(Box::new), ..problem })

@@ -79,6 +79,12 @@ impl DeliveryTask {
         Self { not_before: slot, paced: true, ..self }
     }
 
+    /// The same attempt later, which asks for a slot then.
+    #[must_use]
+    pub fn later(self, not_before: Timestamp) -> Self {
+        Self { not_before, paced: false, ..self }
+    }
+
     /// Of what it is an attempt.
     pub fn delivery(&self) -> DeliveryId {
         DeliveryId { event: self.event, webhook: self.webhook }

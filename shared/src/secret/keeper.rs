@@ -5,6 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::http::HttpResponse as Response;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 
 use super::ring::{KeyRing, RingError};
 use crate::clock::{Clock, Timestamp};
@@ -15,6 +18,9 @@ pub enum SecretError {
     /// Secrets Manager did not give it.
     #[error("Secrets Manager did not give SECRET_KEY: {0}")]
     Unavailable(String),
+    /// It did not answer, or is in trouble: that passes.
+    #[error("Secrets Manager does not answer: {0}")]
+    Away(String),
     /// It gave something that cannot serve.
     #[error(transparent)]
     Ring(#[from] RingError),
@@ -98,13 +104,21 @@ impl Keeper {
     }
 }
 
+/// Whether Secrets Manager will not give it, or cannot at the moment.
+fn why(error: &SdkError<GetSecretValueError, Response>) -> SecretError {
+    let text = crate::problem::chain(error);
+    let passes = match error {
+        SdkError::ServiceError(said) => {
+            said.raw().status().is_server_error() || error.code().is_some_and(|code| code.contains("Throttl"))
+        }
+        SdkError::ConstructionFailure(_) => false,
+        _ => true,
+    };
+    if passes { SecretError::Away(text) } else { SecretError::Unavailable(text) }
+}
+
 async fn fetch(client: &Client, secret_id: &str) -> Result<KeyRing, SecretError> {
-    let answer = client
-        .get_secret_value()
-        .secret_id(secret_id)
-        .send()
-        .await
-        .map_err(|error| SecretError::Unavailable(crate::problem::chain(&error)))?;
+    let answer = client.get_secret_value().secret_id(secret_id).send().await.map_err(|error| why(&error))?;
     let text = answer.secret_string().ok_or(RingError::Form)?;
     Ok(KeyRing::parse(text)?)
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be set up ends by panicking")]
 
 mod burst;
+mod faults;
 mod figures;
 mod keys_at_rest;
 mod login_timing;
@@ -20,7 +21,7 @@ mod verify;
 use std::process::ExitCode;
 
 /// Every measurement, by its name.
-const NAMES: [&str; 9] = [
+const NAMES: &[&str] = &[
     "login-timing",
     "revocation",
     "verify",
@@ -31,6 +32,7 @@ const NAMES: [&str; 9] = [
     "burst",
     "noisy-neighbour",
     "rotation",
+    "faults",
 ];
 
 #[tokio::main]
@@ -41,7 +43,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let mut kept = true;
-    for name in NAMES.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|one| one == name)) {
+    for name in NAMES.iter().copied().filter(|name| asked.is_empty() || asked.iter().any(|one| one == name)) {
         println!("\n## {name}\n");
         let held = match name {
             "login-timing" => login_timing::run().await,
@@ -50,6 +52,7 @@ async fn main() -> ExitCode {
             "outage" => outage::run().await,
             "burst" => burst::run().await,
             "noisy-neighbour" => neighbour::run().await,
+            "faults" => faults::run().await,
             "verify" => verify::run().await,
             "rotation" => rotation::run().await,
             "keys-at-rest" => keys_at_rest::run().await,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use it::{Answer, PASSWORD, Request};
 use serde_json::{Value, json};
-use stack::{Options, Stack};
+use stack::Stack;
 use tokio::task::JoinSet;
 
 use crate::figures::ms;
@@ -73,7 +73,7 @@ fn bearer(client: &reqwest::Client, url: &str, probe: &Probe, credential: &str) 
 
 impl Product {
     async fn start() -> Self {
-        let stack = Stack::start(Options::new(it::repository().join("template.yaml"))).await.unwrap();
+        let stack = Stack::start(crate::product::unlimited()).await.unwrap();
         Self { stack, client: reqwest::Client::new() }
     }
 

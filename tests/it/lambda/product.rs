@@ -30,8 +30,22 @@ impl Product {
         (Self::with(options).await, captured)
     }
 
+    /// The same, where every service can have faults.
+    pub(crate) async fn start_faulty() -> Self {
+        Self::with(Options { faults: true, ..Options::new(it::repository().join("template.yaml")) }).await
+    }
+
     /// The template with another text in one place: for what takes minutes as it is.
     pub(crate) async fn start_with(name: &str, from: &str, to: &str) -> Self {
+        Self::with(Self::changed(name, from, to).await).await
+    }
+
+    /// Both.
+    pub(crate) async fn start_faulty_with(name: &str, from: &str, to: &str) -> Self {
+        Self::with(Options { faults: true, ..Self::changed(name, from, to).await }).await
+    }
+
+    async fn changed(name: &str, from: &str, to: &str) -> Options {
         let template = std::fs::read_to_string(it::repository().join("template.yaml")).unwrap();
         assert!(template.contains(from), "template.yaml has no `{from}`");
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.yaml"));
@@ -39,7 +53,7 @@ impl Product {
         // Builds what the changed template, which lies elsewhere, names but cannot build.
         drop(Self::start().await);
         let folder = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
-        Self::with(Options { binaries: Binaries::In(folder), ..Options::new(path) }).await
+        Options { binaries: Binaries::In(folder), ..Options::new(path) }
     }
 
     async fn with(options: Options) -> Self {

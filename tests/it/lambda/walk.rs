@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::json;
-use stack::Receiver;
+use stack::{Fault, FaultKind, Receiver, Service};
 use standardwebhooks::Webhook;
 
 use crate::product::Product;
@@ -75,5 +75,20 @@ async fn a_body_that_the_gateway_hands_over_in_base64_is_read_like_any_other() {
     let request = product.call(Method::PATCH, "/api/webhooks/whk_01kdvdna000w3ge1r70w3ge1r7").bearer(&token);
     let answer = request.body("application/merge-patch+json", r#"{"timeout_seconds":99}"#).send().await;
     assert_eq!(answer.field_problems(), [("/timeout_seconds".to_owned(), "out_of_range".to_owned())]);
+    product.stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_walk_after_a_deployment_passes_where_all_is_well_and_nowhere_else() {
+    let product = Product::start_faulty().await;
+    let walk = async || {
+        let walk = it::repository().join(".ci/walk");
+        let output = tokio::process::Command::new(walk).arg(product.stack.url()).output().await.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(walk().await, (true, String::new()));
+    product.stack.services().faults().set(Service::DynamoDb, Some(Fault::of(FaultKind::Throttled)));
+    let (passed, why) = walk().await;
+    assert!(!passed && why.starts_with("walk: it is alive: expected 200"), "{why}");
     product.stack.shutdown().await;
 }

@@ -25,7 +25,7 @@ fn anonymous(answer: &Answer) -> (StatusCode, HeaderMap, String) {
 }
 
 /// The answers to calls that are made at the same time.
-async fn at_once(calls: impl Iterator<Item = Request>) -> Vec<Answer> {
+pub(crate) async fn at_once(calls: impl Iterator<Item = Request>) -> Vec<Answer> {
     let calls: JoinSet<_> = calls.map(Request::send).collect();
     calls.join_all().await
 }

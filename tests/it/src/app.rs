@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auth::{Auth, Level, Passwords};
+use auth::{Auth, Passwords};
 use axum::Router;
 use axum::extract::Request as HttpRequest;
 use axum::response::IntoResponse;
@@ -17,7 +17,6 @@ use organizations::{Dns, Organizations};
 use serde_json::{Value, json};
 use shared::address::EgressPolicy;
 use shared::clock::{Clock, Hands, Timestamp};
-use shared::config::EmailVerification;
 use shared::context::Core;
 use shared::entropy::Entropy;
 use shared::limit::Limiter;
@@ -41,6 +40,7 @@ use crate::faults::Faults;
 use crate::names::NameServer;
 use crate::observed::Observed;
 use crate::queue::{Message, TestQueue};
+use crate::setup::Setup;
 
 /// The product in one process, a test's own.
 pub struct App {
@@ -52,6 +52,8 @@ pub struct App {
     pub faults: Faults,
     /// What its functions tell of themselves.
     pub observed: Observed,
+    /// What fails of the calls to the counters of limits.
+    pub limit_faults: Faults,
     /// What DNS says.
     pub names: NameServer,
     pub(crate) services: Services,
@@ -78,47 +80,17 @@ impl App {
     pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
     const ISSUER: &str = "urn:ai-foundry:tests";
 
-    /// Starts everything, in a deployment that does not verify addresses.
-    pub async fn start() -> Self {
-        Self::with(None, EmailVerification::Off, Level::off()).await
-    }
-
-    /// Starts everything, in a deployment that verifies addresses.
-    pub async fn verifying() -> Self {
-        Self::with(None, EmailVerification::On, Level::off()).await
-    }
-
-    /// Starts everything with a table that does not answer.
-    pub async fn without_table() -> Self {
-        Self::with(Some(nobody().await), EmailVerification::Off, Level::off()).await
-    }
-
-    /// Starts everything, in a deployment that verifies addresses and holds failures of logins back so.
-    pub async fn with_level(level: Level) -> Self {
-        Self::with(None, EmailVerification::On, level).await
-    }
-
-    /// Starts everything, watched by somebody.
-    pub async fn watched(observed: Observed) -> Self {
-        Self::of((None, EmailVerification::Off, Level::off()), observed).await
-    }
-
-    async fn with(table_url: Option<String>, verification: EmailVerification, level: Level) -> Self {
-        Self::of((table_url, verification, level), Observed::default()).await
-    }
-
-    async fn of(
-        (table_url, verification, level): (Option<String>, EmailVerification, Level),
-        observed: Observed,
-    ) -> Self {
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let Setup { table_url, verification, level, rates, front, observed } = setup;
         let services = Services::start(&crate::template(), State::Memory).await.unwrap();
         let (clock, hands) = Clock::standing_at(Self::START);
         let queue = TestQueue::start(clock.clone()).await;
         let mail = TestQueue::start(clock.clone()).await;
         let (counted, counted_limits) = (Counted::default(), Counted::default());
-        let faults = Faults::default();
-        let counts = (&counted, &counted_limits);
-        let core = core(&services, table_url, clock, (counts, &faults), &observed).await;
+        let (faults, limit_faults) = (Faults::default(), Faults::default());
+        let (counts, failing) = ((&counted, &counted_limits), (&faults, &limit_faults));
+        let core = core(&services, table_url, clock, (counts, failing), &observed).await;
+        let core = Core { rates: Arc::new(rates), front, ..core };
         let of = |function| observed.core(function, &core);
         let deliveries = Queue::new(aws::faulty_sqs(&queue.url, faults.clone()), queue.url.clone());
         let egress = EgressPolicy::parse("true", "127.0.0.0/8", "443,8443,1024-65535").unwrap();
@@ -132,12 +104,7 @@ impl App {
         let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
         let auth = Auth::new(of("auth"), passwords, (mails.clone(), operational.clone()), verification);
         let auth = auth.unwrap();
-        let mailer = Mailer {
-            core: of("mailer"),
-            ses: aws::ses(services.endpoint(Service::Ses)),
-            from: "AI Foundry <no-reply@example.com>".to_owned(),
-            link_url: "https://app.example.com/link".parse().unwrap(),
-        };
+        let mailer = mailer(of("mailer"), &services);
         let names = NameServer::start().await;
         let organizations = Organizations {
             core: of("organizations"),
@@ -166,6 +133,7 @@ impl App {
             core,
             faults,
             observed,
+            limit_faults,
             names,
             services,
             queue,
@@ -417,12 +385,12 @@ async fn core(
     services: &Services,
     table_url: Option<String>,
     clock: Clock,
-    ((counted, counted_limits), faults): ((&Counted, &Counted), &Faults),
+    ((counted, counted_limits), (faults, limit_faults)): ((&Counted, &Counted), (&Faults, &Faults)),
     observed: &Observed,
 ) -> Core {
     let table_url = table_url.unwrap_or_else(|| services.endpoint(Service::DynamoDb).to_owned());
     let table = aws::faulty_dynamodb(&table_url, counted.clone(), faults.clone());
-    let limits = aws::dynamodb(&table_url, counted_limits.clone());
+    let limits = aws::faulty_dynamodb(&table_url, counted_limits.clone(), limit_faults.clone());
     let secrets = aws::secrets(services.endpoint(Service::SecretsManager));
     let secret_id = services.environment("auth")["SECRET_KEY_ARN"].clone();
     Core {
@@ -432,6 +400,8 @@ async fn core(
         table: Table::new(table, services.table_name("Table").to_owned(), Entropy::system()),
         issuer: App::ISSUER.into(),
         limiter: Limiter::new(limits, services.table_name("LimitsTable").to_owned()),
+        rates: Arc::default(),
+        front: None,
         standings: Arc::new(StandingCache::default()),
         // Of what a test does itself.
         observer: observed.observer("it", clock),
@@ -439,9 +409,18 @@ async fn core(
 }
 
 /// A port that was free a moment ago, and on which nobody listens.
-async fn nobody() -> String {
+pub(crate) async fn nobody() -> String {
     let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
     format!("http://127.0.0.1:{port}")
+}
+
+fn mailer(core: Core, services: &Services) -> Mailer {
+    Mailer {
+        core,
+        ses: aws::ses(services.endpoint(Service::Ses)),
+        from: "AI Foundry <no-reply@example.com>".to_owned(),
+        link_url: "https://app.example.com/link".parse().unwrap(),
+    }
 }
 
 async fn hand_over(mailer: &Mailer, tasks: &[Message], left: Duration) -> Vec<String> {

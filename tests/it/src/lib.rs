@@ -13,6 +13,7 @@ mod names;
 mod observed;
 mod queue;
 mod rotation;
+mod setup;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::App;

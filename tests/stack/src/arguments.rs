@@ -22,6 +22,10 @@ Options:
     --host ADDRESS      with --services-only: listen on every interface, and call this
                         machine ADDRESS in what is printed (for containers)
     --tick              fire every schedule once at the start
+    --fault SERVICE=KIND
+                        something is wrong with dynamodb, sqs, secretsmanager or ses from the
+                        start: throttled, failing, unavailable, away or lost; may be repeated.
+                        While it runs, PUT /_local/faults changes that
     --template PATH     another template than template.yaml here or above
     --param NAME=VALUE  a parameter of the template; may be repeated
 
@@ -30,7 +34,7 @@ Deliveries to this machine are allowed unless --param EgressAllowHttp=false says
 Mails leave this machine in no case: they are at /_local/mail, the newest first, and as JSON
 at /_local/mail.json. Without --param PublicUrl=… the links in them lead to this machine.
 
-Not emulated: IAM, KMS, throttling and quotas; FIFO and fair queues, queues that outlive
+Not emulated: IAM, KMS, quotas, throttling unless it is asked for; FIFO and fair queues, queues that outlive
 a restart; cron schedules; authorizers; secret rotation schedules; transaction conflicts;
 of SES everything but simple messages, so neither bounces nor verified senders; frozen
 functions and memory limits. What works here still has to be tried on AWS.
@@ -58,6 +62,7 @@ pub(crate) struct Arguments {
     pub(crate) host: Option<String>,
     pub(crate) template: Option<PathBuf>,
     pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Arguments {
@@ -81,6 +86,7 @@ impl Arguments {
                 "--sqs-port" => arguments.sqs_port = Some(port(&value()?)?),
                 "--host" => arguments.host = Some(value()?),
                 "--template" => arguments.template = Some(value()?.into()),
+                "--fault" => arguments.faults.push(value()?),
                 "--param" => arguments.parameters.push(parameter(&value()?)?),
                 flag if has_value => return Err(format!("{flag} takes no value")),
                 "--fresh" => arguments.fresh = true,

@@ -13,7 +13,7 @@
 //!   kept;
 //! - fair queues: `MessageGroupId` is dropped; FIFO queues, `cron` schedules, streams,
 //!   secret rotation schedules (secrets rotate when asked to); of SES everything but `SendEmail` with a simple message;
-//! - `DynamoDB` transaction conflicts and throughput limits; expired items go within a
+//! - `DynamoDB` transaction conflicts and throughput limits, but as [`Fault`]s that are switched on; expired items go within a
 //!   minute instead of days;
 //! - frozen functions, memory limits, response streaming, Lambda's own retries of
 //!   asynchronous calls.
@@ -38,7 +38,7 @@ pub use captured::Captured;
 pub use mail::Mail;
 pub use receiver::{Call, Receiver};
 pub use rotation::RotateError;
-pub use services::{Ports, Service, ServiceError, Services, Settings, State};
+pub use services::{Fault, FaultKind, Faults, Ports, Service, ServiceError, Services, Settings, State};
 pub use template::{Template, TemplateError};
 pub use whole::{Options, Stack, StackError};
 
@@ -47,6 +47,8 @@ pub const RECEIVER_PATH: &str = gateway::RECEIVER_PATH;
 
 /// A path of the gateway that rotates every secret, when it is posted to.
 pub const ROTATE_PATH: &str = rotation::PATH;
+/// A path of the gateway, and of the server of SQS, that shows the faults of the services, and takes others.
+pub const FAULTS_PATH: &str = services::faults::PATH;
 
 /// A path of the gateway, and of the server of SES, that shows the mails: to a browser
 /// as a page, to what accepts JSON as that.

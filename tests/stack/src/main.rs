@@ -7,7 +7,7 @@ mod guide;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use stack::{Binaries, Options, Ports, Stack, StackError, State};
+use stack::{Binaries, Faults, Options, Ports, Stack, StackError, State};
 
 use arguments::{Arguments, Command};
 use demo::DemoError;
@@ -68,10 +68,18 @@ async fn run_until(mut stop: Stop, arguments: &Arguments, template: PathBuf) -> 
         std::fs::remove_dir_all(&kept).map_err(|source| Failure::Write { path: kept.clone(), source })?;
     }
     let options = options(arguments, template, &kept);
+    // What cannot be understood is said before minutes of building.
+    arguments
+        .faults
+        .iter()
+        .try_for_each(|said| Faults::default().set_as_said(said))
+        .map_err(Failure::Arguments)?;
     let stack = tokio::select! {
         stack = Stack::start(options) => stack?,
         () = stop.asked() => return Ok(()),
     };
+    let faults = stack.services().faults();
+    arguments.faults.iter().try_for_each(|said| faults.set_as_said(said)).map_err(Failure::Arguments)?;
     if arguments.services_only {
         let path = kept.join("env.json");
         std::fs::write(&path, guide::env_json(&stack))
@@ -99,6 +107,7 @@ fn options(arguments: &Arguments, template: PathBuf, kept: &Path) -> Options {
         ports,
         state: State::Directory(kept.to_owned()),
         verify_email: arguments.verify_email,
+        faults: true,
         services_only: arguments.services_only,
         quiet: false,
         binaries: Binaries::Build,

@@ -22,7 +22,7 @@ const RECEIVED_MAX: u32 = 10;
 /// Lambda starts with five pollers where the template sets no maximum.
 const CONCURRENCY_DEFAULT: u32 = 5;
 
-/// After a refused call, which only a stopping queue gives.
+/// After a refused call, which only a stopping queue gives or one that is away.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Reads the queue until it is dropped.
@@ -73,6 +73,10 @@ impl Mapping {
     }
 
     async fn receive(&self, wanted: u32, wait_seconds: u64) -> Vec<Value> {
+        if self.queues.is_away() {
+            tokio::time::sleep(PAUSE_AFTER_REFUSAL).await;
+            return Vec::new();
+        }
         let input = json!({
             "QueueUrl": self.url,
             "MaxNumberOfMessages": wanted.min(RECEIVED_MAX),

@@ -23,6 +23,7 @@ const SWEEP_PERIOD: Duration = Duration::from_mins(1);
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Options {
     /// The template. Its directory is the workspace that is built.
     pub template: PathBuf,
@@ -37,6 +38,8 @@ pub struct Options {
     pub state: State,
     /// Whether somebody who registers has to follow a link in a mail first.
     pub verify_email: bool,
+    /// Whether every service can have faults, `DynamoDB` too: its calls take a little longer then.
+    pub faults: bool,
     /// Neither functions nor a gateway.
     pub services_only: bool,
     /// Functions print nothing, unless one does not start.
@@ -59,6 +62,7 @@ impl Options {
             ports: Ports::ANY,
             state: State::Memory,
             verify_email: false,
+            faults: false,
             services_only: false,
             quiet: true,
             variables: Vec::new(),
@@ -120,7 +124,8 @@ impl Stack {
         let parameters: Vec<_> = parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let template = Template::load_with(&options.template, &parameters)?;
         let port = options.gateway_port;
-        let mut settings = Settings { verify_email: options.verify_email, ..Settings::default() };
+        let mut settings =
+            Settings { verify_email: options.verify_email, faults: options.faults, ..Settings::default() };
         if options.services_only {
             if port != 0 {
                 settings.gateway_url = format!("http://127.0.0.1:{port}");
@@ -155,13 +160,13 @@ impl Stack {
             let lambda = Lambda::new(function.clone(), environment, launch, prints);
             stack.lambdas.push(lambda);
         }
-        let mailbox = stack.services.mailbox().clone();
         let asked = stack.lambdas.iter().cloned().chain(beside).collect();
         let guards = (stack.template.authorizers(), asked);
         let cors = stack.template.cors();
         stack.rotations = Rotations::of(&stack.template, &stack.services, &stack.lambdas);
-        let local = (mailbox, stack.rotations.clone());
-        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, local));
+        let (mailbox, faults) = (stack.services.mailbox().clone(), stack.services.faults().clone());
+        let own = (mailbox, faults, stack.rotations.clone());
+        stack.gateway = Some(Gateway::start(listeners, &stack.lambdas, guards, cors, own));
         stack.url = url;
         stack.start_sources();
         Ok(stack)
@@ -199,6 +204,11 @@ impl Stack {
     /// The services behind the functions.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// How many panics functions have printed.
+    pub fn panics(&self) -> usize {
+        self.lambdas.iter().map(Lambda::panics).sum()
     }
 
     /// The mails that were sent, the oldest first: [`Services::mails`].

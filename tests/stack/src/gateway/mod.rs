@@ -30,6 +30,7 @@ use crate::lambda::{InvokeError, Lambda};
 use crate::mail::{self, Mailbox};
 use crate::moment;
 use crate::rotation::{self, Rotations};
+use crate::services::faults::{self, Faults};
 use crate::template::{Authorizers, Cors};
 
 use answer::message;
@@ -67,7 +68,7 @@ impl Gateway {
         lambdas: &[Lambda],
         (authorizers, asked): (&Authorizers, Vec<Lambda>),
         cors: Option<&Cors>,
-        (mailbox, rotations): (Mailbox, Rotations),
+        (mailbox, faults, rotations): (Mailbox, Faults, Rotations),
     ) -> Gateway {
         let api = Api {
             routes: Routes::of(lambdas),
@@ -80,7 +81,8 @@ impl Gateway {
             .route(rotation::PATH, post(async move || rotate(&rotations).await))
             .merge(mail::page::router(mailbox))
             .fallback(call)
-            .with_state(Arc::new(api));
+            .with_state(Arc::new(api))
+            .merge(faults::router(faults));
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let mut serving = JoinSet::new();
         for listener in listeners {

@@ -111,7 +111,8 @@ impl Instance {
 
 /// Starts the process and stays until it is gone.
 pub(super) async fn supervise(lambda: Lambda, instance: Arc<Instance>, binary: PathBuf) {
-    let output = Output::new(&lambda.function().binary, lambda.inner.prints.clone());
+    let (prints, panics) = (lambda.inner.prints.clone(), Arc::clone(&lambda.inner.panics));
+    let output = Output::new(&lambda.function().binary, prints, panics);
     let outcome = run(&lambda, &instance, &binary, &output).await;
     let reason = match outcome {
         Ok(status) if instance.has_asked() => {

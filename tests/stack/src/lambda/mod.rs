@@ -11,6 +11,7 @@ mod runtime_api;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ struct Inner {
     environment: BTreeMap<String, String>,
     launch: Launch,
     prints: Prints,
+    /// How many panics its processes have printed.
+    panics: Arc<AtomicUsize>,
     pool: Mutex<Pool>,
     tasks: Mutex<JoinSet<()>>,
     /// Counts instances that ended or became idle, for whoever waits for that.
@@ -128,11 +131,16 @@ impl Lambda {
                 environment,
                 launch,
                 prints,
+                panics: Arc::default(),
                 pool: Mutex::default(),
                 tasks: Mutex::new(JoinSet::new()),
                 changed: watch::channel(0).0,
             }),
         }
+    }
+
+    pub(crate) fn panics(&self) -> usize {
+        self.inner.panics.load(Ordering::SeqCst)
     }
 
     pub(crate) fn function(&self) -> &Function {

@@ -2,7 +2,8 @@
 //! the message when one does not start.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{ChildStderr, ChildStdout};
@@ -17,11 +18,13 @@ pub(super) struct Output {
     name: String,
     prints: Prints,
     last: Mutex<VecDeque<String>>,
+    panics: Arc<AtomicUsize>,
 }
 
 impl Output {
-    pub(super) fn new(name: &str, prints: Prints) -> Output {
-        Output { name: name.to_owned(), prints, last: Mutex::default() }
+    /// `panics` counts those that are printed.
+    pub(super) fn new(name: &str, prints: Prints, panics: Arc<AtomicUsize>) -> Output {
+        Output { name: name.to_owned(), prints, last: Mutex::default(), panics }
     }
 
     /// Until both ends are closed.
@@ -40,6 +43,9 @@ impl Output {
     }
 
     fn line(&self, line: &str) {
+        if line.contains("panicked at") {
+            self.panics.fetch_add(1, Ordering::SeqCst);
+        }
         self.prints.line(&self.name, line);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == LINES_KEPT {

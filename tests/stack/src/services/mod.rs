@@ -3,11 +3,14 @@
 //! Tables persist in `dynamodb.sqlite`, secrets in `secrets.json` and mails in
 //! `mails.json` of a state directory; queue messages are in memory only and are gone
 //! after a restart. Mails are kept to be read and go nowhere. No
-//! IAM, no throttling, no transaction conflicts; `MessageGroupId` is taken off
+//! IAM, no throttling but as a fault, no transaction conflicts; `MessageGroupId` is taken off
 //! messages, because the SQS inside refuses it on standard queues.
 
+mod cut;
 mod dynamodb;
 mod emails;
+pub mod faults;
+mod forward;
 mod queues;
 mod route;
 mod secrets;
@@ -24,6 +27,7 @@ use crate::mail::{self, Mail, Mailbox};
 use crate::template::{REGION, Template, TemplateError};
 
 use dynamodb::DynamoDb;
+pub use faults::{Fault, FaultKind, Faults};
 pub(crate) use queues::Queues;
 use secrets::Secrets;
 use server::{App, Server};
@@ -147,6 +151,7 @@ pub struct Services {
     dynamodb: Arc<DynamoDb>,
     queues: Queues,
     mailbox: Mailbox,
+    faults: Faults,
     _servers: [Server; 2],
 }
 
@@ -176,21 +181,25 @@ impl Services {
         let dynamodb = Arc::new(DynamoDb::open(&state)?);
         let tables = template.tables().to_vec();
         let database = Arc::clone(&dynamodb);
-        let dynamodb_server = Server::start("dynamodb", dynamodb_listener, async move || {
+        let (faults, faulty) = (Faults::default(), settings.faults);
+        let make = async move || {
             tables.iter().try_for_each(|table| database.make(table))?;
-            Ok(App::Tables(database.handle()))
-        })
-        .await?;
+            let database = database.handle();
+            Ok(if faulty { App::FaultyTables(database) } else { App::Tables(database) })
+        };
+        let dynamodb_server = Server::start("dynamodb", dynamodb_listener, faults.clone(), make).await?;
 
-        let queues = Queues::at(&others_url);
+        let queues = Queues::at(&others_url, faults.clone());
         let secrets = Secrets::kept_in(&state);
         let (declared, declared_secrets) = (template.queues().to_vec(), template.secrets().to_vec());
         let (inside, mails) = (queues.clone(), mailbox.clone());
-        let others_server = Server::start("sqs", others_listener, async move || {
+        let switches = faults::router(faults.clone());
+        let others_server = Server::start("sqs", others_listener, faults.clone(), async move || {
             inside.make(&declared).await?;
             secrets.make(&declared_secrets).await?;
             let routes = route::router(inside, secrets);
-            Ok(App::Routes(routes.merge(emails::router(mails.clone())).merge(mail::page::router(mails))))
+            let mails = emails::router(mails.clone()).merge(mail::page::router(mails));
+            Ok(App::Routes(routes.merge(mails).merge(switches)))
         })
         .await?;
 
@@ -206,6 +215,7 @@ impl Services {
             dynamodb,
             queues,
             mailbox,
+            faults,
             _servers: [dynamodb_server, others_server],
         };
         services.resolve_environments(template, &settings)?;
@@ -320,6 +330,11 @@ impl Services {
     /// The same with a bound of its own, and nothing instead of a panic.
     pub async fn mail_within(&self, bound: Duration) -> Option<Mail> {
         self.mailbox.within(bound).await
+    }
+
+    /// What is wrong with the services. `DynamoDB` has faults only where [`Settings::faults`] is set.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     pub(crate) fn queues(&self) -> &Queues {

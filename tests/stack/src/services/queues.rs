@@ -13,8 +13,9 @@ use rustack_sqs_http::response::error_to_response;
 use rustack_sqs_http::router::resolve_operation;
 use serde_json::{Value, json};
 
-use super::ServiceError;
+use super::faults::Faults;
 use super::route::answer_json;
+use super::{Service, ServiceError};
 use crate::template::{ACCOUNT_ID, Queue, REGION};
 
 /// The prefix of `x-amz-target`.
@@ -25,11 +26,12 @@ pub(super) const TARGET: &str = "AmazonSQS.";
 pub(crate) struct Queues {
     handler: Arc<RustackSqsHandler>,
     url: Arc<str>,
+    faults: Faults,
 }
 
 impl Queues {
     /// Queues whose URLs start with `url`.
-    pub(super) fn at(url: &str) -> Queues {
+    pub(super) fn at(url: &str, faults: Faults) -> Queues {
         let authority = url.trim_start_matches("http://");
         let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
         let provider = RustackSqs::new(SqsConfig {
@@ -39,7 +41,13 @@ impl Queues {
             host: host.to_owned(),
             port: port.parse().unwrap_or(80),
         });
-        Queues { handler: Arc::new(RustackSqsHandler::new(Arc::new(provider))), url: url.into() }
+        let handler = Arc::new(RustackSqsHandler::new(Arc::new(provider)));
+        Queues { handler, url: url.into(), faults }
+    }
+
+    /// Whether SQS gives no answer: then it hands out nothing either.
+    pub(crate) fn is_away(&self) -> bool {
+        self.faults.is_away(Service::Sqs)
     }
 
     /// The URL of the queue with that name.

@@ -7,11 +7,13 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
+use axum::middleware::from_fn_with_state;
 use dynoxide::Database;
 use tokio::sync::oneshot;
 
-use super::ServiceError;
+use super::cut::{Cut, Cuttable};
+use super::faults::{self, Faults};
+use super::{ServiceError, forward};
 
 /// What a server serves.
 pub(super) enum App {
@@ -19,6 +21,8 @@ pub(super) enum App {
     Routes(Router),
     /// The tables, which bring their own.
     Tables(Database),
+    /// The tables, behind routes that can have faults. That takes a little longer.
+    FaultyTables(Database),
 }
 
 /// A running server.
@@ -33,6 +37,7 @@ impl Server {
     pub(super) async fn start<Make, Made>(
         name: &str,
         listener: TcpListener,
+        faults: Faults,
         make: Make,
     ) -> Result<Server, ServiceError>
     where
@@ -45,7 +50,7 @@ impl Server {
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(listener, make, ready, stopped)),
+                Ok(runtime) => runtime.block_on(serve((listener, faults), make, ready, stopped)),
                 Err(error) => drop(ready.send(Err(error.into()))),
             }
         };
@@ -69,7 +74,7 @@ impl Drop for Server {
 }
 
 async fn serve<Make, Made>(
-    listener: TcpListener,
+    (listener, faults): (TcpListener, Faults),
     make: Make,
     ready: oneshot::Sender<Result<(), ServiceError>>,
     stopped: oneshot::Receiver<()>,
@@ -89,9 +94,12 @@ async fn serve<Make, Made>(
     let serving = async {
         match app {
             App::Tables(database) => dynoxide::server::serve_on(listener, database).await,
-            App::Routes(router) => {
-                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-                drop(axum::serve(listener, router).await);
+            App::Routes(router) => serve_with(faults, listener, router).await,
+            App::FaultyTables(database) => {
+                let Ok(inside) = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await else { return };
+                let Ok(address) = inside.local_addr() else { return };
+                let outside = serve_with(faults, listener, forward::router(address));
+                tokio::join!(dynoxide::server::serve_on(inside, database), outside);
             }
         }
     };
@@ -99,4 +107,10 @@ async fn serve<Make, Made>(
         () = serving => {}
         _ = stopped => {}
     }
+}
+
+async fn serve_with(faults: Faults, listener: tokio::net::TcpListener, router: Router) {
+    let router = router.layer(from_fn_with_state(faults, faults::apply));
+    let service = router.into_make_service_with_connect_info::<Cut>();
+    drop(axum::serve(Cuttable(listener), service).await);
 }

@@ -8,12 +8,14 @@ pub struct Settings {
     pub gateway_url: String,
     /// Whether somebody who registers has to follow a link first.
     pub verify_email: bool,
+    /// Whether `DynamoDB` can have faults: its calls take a little longer then.
+    pub faults: bool,
 }
 
 impl Default for Settings {
     /// The address that `cargo stack` answers at, and no verification.
     fn default() -> Settings {
-        Settings { gateway_url: "http://127.0.0.1:3000".to_owned(), verify_email: false }
+        Settings { gateway_url: "http://127.0.0.1:3000".to_owned(), verify_email: false, faults: false }
     }
 }
 

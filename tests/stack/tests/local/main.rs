@@ -4,6 +4,7 @@
 
 mod attached;
 mod command;
+mod faults;
 mod functions;
 mod mails;
 mod processes;
