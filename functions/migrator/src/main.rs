@@ -13,10 +13,13 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn run() -> Result<(), Error> {
-    let migrator = &Migrator::new(boot("migrator").await?.core);
+    let core = boot("migrator").await?.core;
+    let observer = &core.observer.clone();
+    let migrator = &Migrator::new(core);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        Ok::<_, Error>(migrator.handle(event.payload, Timestamp::from_millis(deadline)).await?)
+        let work = migrator.handle(event.payload, Timestamp::from_millis(deadline));
+        Ok::<_, Error>(observer.invocation(Box::pin(work)).await?)
     }))
     .await
 }

@@ -17,9 +17,10 @@ async fn run() -> Result<(), Error> {
     let secrets =
         client!(aws_sdk_secretsmanager, boot.aws(), boot.settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
     let secret_id = boot.settings.require("SECRET_KEY_ARN")?.to_owned();
+    let observer = &boot.core.observer.clone();
     let rotator = &Rotator::new(boot.core, secrets, secret_id);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(rotator.handle(event.payload).await?)
+        Ok::<_, Error>(observer.invocation(rotator.handle(event.payload)).await?)
     }))
     .await
 }

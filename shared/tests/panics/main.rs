@@ -1,5 +1,6 @@
 //! A panic is reported and goes on: Lambda sees the invocation fail. In a process of its own, since logs and the hook
 //! are the process's.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
