@@ -6,6 +6,7 @@
 mod error;
 pub mod keys;
 mod scan;
+mod schema;
 mod transaction;
 
 use std::collections::HashMap;
@@ -27,9 +28,6 @@ use crate::entropy::Entropy;
 
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;
-
-/// The version of the items that this code writes; older ones are upcast when they are read.
-const SCHEMA: u16 = 1;
 
 /// The table.
 #[derive(Clone)]
@@ -332,16 +330,16 @@ pub(crate) fn to_item<T: Serialize>(
 ) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(value)?;
     item.extend(key.attributes());
-    item.insert("schema".to_owned(), AttributeValue::N(SCHEMA.to_string()));
+    item.insert("schema".to_owned(), AttributeValue::N(schema::SCHEMA.to_string()));
     if let Some(expires) = expires {
         item.insert("expires".to_owned(), AttributeValue::N(expires.seconds().to_string()));
     }
     Ok(item)
 }
 
-/// The value of an item.
+/// The value of an item, whichever version it was written in.
 pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
-    Ok(serde_dynamo::from_item(item)?)
+    Ok(serde_dynamo::from_item(schema::upcast(item))?)
 }
 
 /// Those of `items` that can be read, for tasks that must not stop at one which cannot: it goes to the log.
