@@ -218,12 +218,13 @@ fn print(load: &Load, service: Service, (from, to): (Instant, Instant), recovere
 /// One service away for a while, and back.
 async fn outage(load: &Arc<Load>, service: Service) -> bool {
     let faults = load.stack.services().faults();
-    let from = Instant::now();
     faults.set(service, Some(Fault::of(FaultKind::Away)));
     if service == Service::SecretsManager {
         // Who has the key does not notice. Who starts now does.
         load.stack.kill_instances("webhooks").await;
     }
+    // From here: what the processes were doing that were killed is ours, and no fault of the service.
+    let from = Instant::now();
     tokio::time::sleep(away()).await;
     faults.set(service, None);
     let to = Instant::now();
