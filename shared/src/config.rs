@@ -166,7 +166,7 @@ mod tests {
             error.contains("SECRET_KEY_ARN is missing.") && error.contains("JWT_ISSUER is missing."),
             "{error}"
         );
-        assert!(!error.contains("DELIVERIES_QUEUE_URL"), "auth does not read it: {error}");
+        assert!(!error.contains("MAIL_FROM"), "auth does not read it: {error}");
     }
 
     #[test]

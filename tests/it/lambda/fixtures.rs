@@ -21,7 +21,7 @@ fn expected(name: &str) -> Value {
             json!({ "batchItemFailures": [{ "itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d" }] })
         }
         "sweeper-schedule" => json!({ "due": 0, "events": 0 }),
-        "rotator-foreign-secret" => json!("FILL"),
+        "rotator-foreign-secret" => json!("SECRET_KEY_ARN"),
         "migrator-schedule" => json!({ "migration": "reseal", "needed": false, "done": true }),
         "authorizer-request" => json!({ "isAuthorized": false, "context": { "code": "invalid_token" } }),
         other => panic!("say here what `{other}` answers"),
@@ -43,7 +43,13 @@ async fn every_fixture_is_answered_and_every_function_has_one() {
         let answer = product.stack.invoke(function, &event).await;
         let answer = answer.unwrap_or_else(Value::String);
         let answer = answer.get("statusCode").cloned().unwrap_or(answer);
-        assert_eq!(answer, expected(&name), "{name}");
+        match (&answer, expected(&name)) {
+            // An error comes with the runtime's own words around it.
+            (Value::String(error), Value::String(named)) => {
+                assert!(error.contains(&named), "{name}: {error}");
+            }
+            (answer, expected) => assert_eq!(*answer, expected, "{name}"),
+        }
         called.insert(function.to_owned());
     }
     let functions: BTreeSet<_> =
