@@ -123,8 +123,8 @@ def _full_rows(rows):
 
 
 @rule(
-    at("AuthRole|Properties|Policies|0|PolicyDocument|Statement|6|Action", "xray:PutTraceSegments"),
-    at("SweeperRole|Properties|Policies|0|PolicyDocument|Statement|6"),
+    at("AuthRole|Properties|Policies|0|PolicyDocument|Statement|7|Action", "xray:PutTraceSegments"),
+    at("SweeperRole|Properties|Policies|0|PolicyDocument|Statement|7"),
 )
 def every_function_may_write_its_traces(stack):
     roles = {target(function["Role"]): name for name, function in stack.of("Lambda::Function")}
