@@ -278,6 +278,11 @@ async fn a_key_that_something_is_sealed_under_which_cannot_be_read_is_kept() {
     let answer = app.migrate(reseal()).await.unwrap();
     let told = ["done", "changed", "unreadable", "unused_keys"].map(|name| answer[name].clone());
     assert_eq!(told, [json!(true), json!(3), json!(1), json!([])]);
+    let scheduled = || app.migrate(json!({ "migration": "reseal", "if_needed": true }));
+    let not_needed = Ok(json!({ "migration": "reseal", "needed": false, "done": true }));
+    assert_eq!(scheduled().await, not_needed, "nothing else would be found");
+    app.advance(24 * 3600);
+    assert_eq!(scheduled().await.unwrap()["unreadable"], json!(1), "once a day it may have been mended");
     app.hands.advance(KEPT * 2);
     let third = app.rotate().await;
     assert_eq!(kids(&app).await, [third.as_str(), &second, "k1"]);

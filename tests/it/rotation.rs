@@ -138,6 +138,36 @@ async fn a_ring_without_a_key_that_is_needed_never_becomes_the_current_one() {
 }
 
 #[tokio::test]
+async fn a_rotation_that_is_finished_too_late_for_every_function_to_learn_of_it_is_refused() {
+    let app = App::start().await;
+    let token = app.begin_rotation().await;
+    app.step("createSecret", &token).await.unwrap();
+    app.advance(301);
+    for step in ["testSecret", "finishSecret"] {
+        let refused = app.step(step, &token).await.unwrap_err();
+        assert!(refused.contains("would be active before every function knows it"), "{refused}");
+    }
+    assert_eq!(kids(&app).await, ["k1"]);
+    let free = app.secrets().update_secret_version_stage().secret_id(app.secret_id());
+    free.version_stage("AWSPENDING").remove_from_version_id(&token).send().await.unwrap();
+    let kid = app.rotate().await;
+    assert_eq!(kids(&app).await, [kid.as_str(), "k1"]);
+}
+
+#[tokio::test]
+async fn a_copy_of_the_current_version_is_tested_and_never_becomes_the_current_one() {
+    let app = App::start().await;
+    let token = app.begin_rotation().await;
+    let current = app.secrets().get_secret_value().secret_id(app.secret_id()).send().await.unwrap();
+    let put = app.secrets().put_secret_value().secret_id(app.secret_id()).client_request_token(&token);
+    let copy = put.secret_string(current.secret_string.unwrap()).version_stages("AWSPENDING");
+    copy.send().await.unwrap();
+    app.step("testSecret", &token).await.unwrap();
+    let refused = app.step("finishSecret", &token).await.unwrap_err();
+    assert!(refused.contains("`k1`, is one of the ring before"), "{refused}");
+}
+
+#[tokio::test]
 async fn no_ring_is_made_while_the_table_does_not_say_what_is_needed() {
     let app = App::without_table().await;
     let token = app.begin_rotation().await;

@@ -9,6 +9,8 @@
 mod request;
 mod work;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::clock::Timestamp;
 use shared::context::Core;
@@ -17,6 +19,9 @@ use shared::migration::{Counts, LEASE, Migration, Run};
 use shared::table::StoreError;
 
 use request::Request;
+
+/// When its schedule looks again for what could not be read or opened the last time, and may be mended by now.
+const AGAIN: Duration = Duration::from_hours(24);
 
 /// Why there is no run, or why it stopped before its time.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +75,7 @@ impl Migrator {
         let name = request.migration.name(request.dry_run);
         let seen = self.core.table.migration_run(name).await?;
         let unfinished = seen.as_ref().is_some_and(|run| run.ended_at.is_none());
-        if request.if_needed && !unfinished && !self.is_needed().await? {
+        if request.if_needed && !unfinished && !self.is_needed(seen.as_ref()).await? {
             return Ok(json!({ "migration": request.migration, "needed": false, "done": true }));
         }
         let run = match self.take(&request, seen).await {
@@ -85,9 +90,15 @@ impl Migrator {
     }
 
     /// Whether SECRET_KEY has a key that is out of use and of which nobody knows that nothing is sealed under it.
-    async fn is_needed(&self) -> Result<bool, StoreError> {
+    /// Where the last run, of the same keys, did not find that out, a next one would not either, but for what
+    /// somebody mends: that is looked for once a day.
+    async fn is_needed(&self, last: Option<&Run>) -> Result<bool, StoreError> {
         let (ring, now) = (self.core.keys.ring().await, self.core.clock.now());
-        if !ring.all().iter().any(|key| key.is_settled(now)) {
+        let settled: Vec<_> =
+            ring.all().iter().filter(|key| key.is_settled(now)).map(|key| key.kid().to_owned()).collect();
+        let lately =
+            |run: &Run| run.ended_at.is_some_and(|ended| now < ended.plus(AGAIN)) && run.kids == settled;
+        if settled.is_empty() || last.is_some_and(lately) {
             return Ok(false);
         }
         let unused = self.core.table.unused_keys().await?;

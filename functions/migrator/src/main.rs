@@ -9,7 +9,7 @@ use shared::clock::Timestamp;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     boot::logs();
-    boot::explain(run().await)
+    boot::explain(Box::pin(run()).await)
 }
 
 async fn run() -> Result<(), Error> {

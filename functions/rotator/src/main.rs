@@ -9,7 +9,7 @@ use shared::client;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     boot::logs();
-    boot::explain(run().await)
+    boot::explain(Box::pin(run()).await)
 }
 
 async fn run() -> Result<(), Error> {
@@ -20,7 +20,7 @@ async fn run() -> Result<(), Error> {
     let observer = &boot.core.observer.clone();
     let rotator = &Rotator::new(boot.core, secrets, secret_id);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        Ok::<_, Error>(observer.invocation(rotator.handle(event.payload)).await?)
+        Ok::<_, Error>(observer.invocation(Box::pin(rotator.handle(event.payload))).await?)
     }))
     .await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::keeper::Keeper;
 use super::ring::{KeyRing, Purpose, RingError, SecretKey, Stored, StoredRing};
 use super::seal::Sealed;
 use crate::clock::Timestamp;
@@ -36,6 +37,10 @@ pub enum Unfit {
     /// Its newest key is not new.
     #[error("its newest key, `{0}`, is one of the ring before")]
     NotNew(String),
+    /// Its newest key would make something before every function knows it, and those that do not know it would go on
+    /// with the key before, of which the ring says that it is out of use.
+    #[error("its newest key, `{0}`, would be active before every function knows it")]
+    Late(String),
     /// What the newest key makes is not accepted.
     #[error("its newest key does not work for {0:?}")]
     Broken(Purpose),
@@ -117,6 +122,9 @@ impl KeyRing {
         };
         if let Some(key) = before.keys.iter().find(lacks) {
             return Ok(Err(Unfit::Lacks(key.kid.clone())));
+        }
+        if newest.activates_at.is_none_or(|active| active < now.plus(Keeper::REFRESH)) {
+            return Ok(Err(Unfit::Late(newest.kid.clone())));
         }
         // As it will be when the newest key is active.
         let ring =
