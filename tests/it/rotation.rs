@@ -201,6 +201,17 @@ fn session_of(refresh_token: &str, ring: &KeyRing) -> SessionId {
 }
 
 #[tokio::test]
+async fn ten_at_once_who_ask_for_a_key_that_an_instance_does_not_know_yet_all_get_it() {
+    let app = App::start().await;
+    let keeper = app.another_keeper().await;
+    let kid = app.rotate().await;
+    app.advance(31);
+    let rings = join_all((0..10).map(|_| keeper.ring_with(&kid))).await;
+    let known = rings.iter().filter(|ring| ring.named(&kid).is_some()).count();
+    assert_eq!(known, 10);
+}
+
+#[tokio::test]
 async fn an_access_token_of_a_key_that_an_instance_does_not_know_yet_is_taken() {
     let app = App::start().await;
     let ada = app.register("ada@example.com").await;

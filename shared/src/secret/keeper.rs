@@ -40,6 +40,8 @@ pub struct Keeper {
     secret_id: String,
     clock: Clock,
     held: RwLock<Held>,
+    /// Held by whoever reads the secret again: the others wait for what that brings.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Keeper {
@@ -56,7 +58,7 @@ impl Keeper {
         let tried_at = clock.now();
         let ring = Arc::new(fetch(&client, &secret_id).await?.at(tried_at));
         let held = RwLock::new(Held { ring, tried_at, succeeded: true });
-        Ok(Self { client, secret_id, clock, held })
+        Ok(Self { client, secret_id, clock, held, reading: tokio::sync::Mutex::default() })
     }
 
     /// The ring, at most five minutes old. When it cannot be read again the one at hand goes on:
@@ -78,22 +80,18 @@ impl Keeper {
     }
 
     async fn ring_younger_than(&self, age: Duration) -> Arc<KeyRing> {
-        let now = self.clock.now();
-        {
-            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            if !held.ring.is_of(now) {
-                held.ring = Arc::new(held.ring.at(now));
-            }
-            let age = if held.succeeded { age } else { age.min(Self::RETRY) };
-            // A clock that went back must not keep an old ring for ever.
-            if held.tried_at <= now && now.since(held.tried_at) < age {
-                return Arc::clone(&held.ring);
-            }
-            held.tried_at = now;
+        if let Some(ring) = self.at_hand(age) {
+            return ring;
         }
+        let _reading = self.reading.lock().await;
+        // Somebody else may have read it meanwhile.
+        if let Some(ring) = self.at_hand(age) {
+            return ring;
+        }
+        let now = self.clock.now();
         let fetched = fetch(&self.client, &self.secret_id).await;
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.succeeded = fetched.is_ok();
+        (held.tried_at, held.succeeded) = (now, fetched.is_ok());
         match fetched {
             Ok(ring) => held.ring = Arc::new(ring.at(now)),
             Err(error) => {
@@ -101,6 +99,19 @@ impl Keeper {
             }
         }
         Arc::clone(&held.ring)
+    }
+
+    /// The ring that was read, or tried to be read, less than `age` ago.
+    fn at_hand(&self, age: Duration) -> Option<Arc<KeyRing>> {
+        let now = self.clock.now();
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if !held.ring.is_of(now) {
+            held.ring = Arc::new(held.ring.at(now));
+        }
+        let age = if held.succeeded { age } else { age.min(Self::RETRY) };
+        // A clock that went back must not keep an old ring for ever.
+        let young = held.tried_at <= now && now.since(held.tried_at) < age;
+        young.then(|| Arc::clone(&held.ring))
     }
 }
 
