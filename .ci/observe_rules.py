@@ -63,6 +63,7 @@ TOLD = {
     "SweeperLag": "SweeperFunction",
     "MailsFailed": "MailerFunction",
     "LimiterHits": "AuthFunction",
+    "MigrationFailures": "MigratorFunction",
 }
 
 

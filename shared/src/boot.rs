@@ -96,17 +96,18 @@ pub fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// A client of one SDK, by the function's settings: the SDKs are alike but have types of their own. It is
-/// a macro so that only those who use an SDK link it.
+/// A client of one SDK, by the function's settings, with a [`crate::circuit::Circuit`] before the service: the
+/// SDKs are alike but have types of their own. It is a macro so that only those who use an SDK link it.
 #[macro_export]
 macro_rules! client {
-    ($sdk:ident, $aws:expr, $settings:expr, $endpoint:literal) => {{
+    ($sdk:ident, $service:literal, $aws:expr, $settings:expr, $endpoint:literal) => {{
         let config = $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
             .region($aws.region())
             .credentials_provider($aws.credentials())
             .retry_config($crate::boot::retries())
-            .timeout_config($crate::boot::timeouts());
+            .timeout_config($crate::boot::timeouts())
+            .interceptor($crate::circuit::Circuit::new($service, $crate::clock::Clock::system()));
         let config = match $settings.get($endpoint) {
             Some(url) => config.endpoint_url(url),
             None => config,
@@ -123,8 +124,9 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
     let aws = Aws::from_environment()?;
 
     let clock = Clock::system();
-    let secrets = client!(aws_sdk_secretsmanager, aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
-    let dynamodb = client!(aws_sdk_dynamodb, aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
+    let secrets =
+        client!(aws_sdk_secretsmanager, "Secrets Manager", aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    let dynamodb = client!(aws_sdk_dynamodb, "DynamoDB", aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
     let limiter = Limiter::new(dynamodb.clone(), limits_table_name.unwrap_or_default());
     let table = Table::new(dynamodb, table_name, Entropy::system());
     // Init is not slowed down by a small memory size, requests are: connect now. A table that does
@@ -159,7 +161,7 @@ impl Boot {
 
     /// The queue of deliveries.
     pub fn queue(&self) -> Result<Queue, ConfigError> {
-        let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
+        let client = client!(aws_sdk_sqs, "SQS", self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
         Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
     }
 
@@ -171,7 +173,7 @@ impl Boot {
 
     /// The queue of mails.
     pub fn mail(&self) -> Result<MailQueue, ConfigError> {
-        let client = client!(aws_sdk_sqs, self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
+        let client = client!(aws_sdk_sqs, "SQS", self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
         Ok(MailQueue::new(client, self.settings.require("MAIL_QUEUE_URL")?.to_owned()))
     }
 

@@ -5,6 +5,7 @@
 //! turns one access pattern of the table into one call.
 
 pub mod clock;
+pub mod circuit;
 pub mod entropy;
 pub mod problem;
 pub mod id;

@@ -106,7 +106,7 @@ fn alarms_on_our_own_metrics_name_what_is_written() {
         .map(|metric| text(&metric["MetricName"]).to_owned())
         .collect();
     assert!(ours.iter().all(|name| counted.contains(name.as_str())), "{ours:?}");
-    assert_eq!(ours.len(), 6);
+    assert_eq!(ours.len(), 7);
 }
 
 /// Whether values of a metric set an alarm off, by its own statistic and threshold.
@@ -260,6 +260,21 @@ async fn guessing_passwords_crosses_the_threshold() {
     }
     assert_eq!(app.observed.sum("auth", "LimiterHits"), refused);
     assert!(fires("SignInLimitAlarm", "auth", &app.observed), "{refused} were refused");
+}
+
+#[tokio::test]
+async fn an_item_that_the_migrator_cannot_read_crosses_the_threshold() {
+    let (app, ada, _, webhook) = App::with_webhook().await;
+    let migrate = |dry_run| app.migrate(json!({ "migration": "reseal", "dry_run": dry_run }));
+    app.rotate_and_settle().await;
+    migrate(false).await.unwrap();
+    assert!(!fires("MigrationFailuresAlarm", "migrator", &app.observed));
+    app.rotate_and_settle().await;
+    app.damage(&ada.org, &webhook.id, "url").await;
+    migrate(true).await.unwrap();
+    assert!(!fires("MigrationFailuresAlarm", "migrator", &app.observed), "who asks gets an answer");
+    migrate(false).await.unwrap();
+    assert!(fires("MigrationFailuresAlarm", "migrator", &app.observed));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
 
 async fn run() -> Result<(), Error> {
     let boot = boot("mailer").await?;
-    let ses = shared::client!(aws_sdk_sesv2, boot.aws(), boot.settings, "AWS_ENDPOINT_URL_SESV2");
+    let ses = shared::client!(aws_sdk_sesv2, "SES", boot.aws(), boot.settings, "AWS_ENDPOINT_URL_SESV2");
     let from = boot.settings.mail_from()?.to_owned();
     let link_url = boot.settings.link_url()?;
     let mailer = &Mailer { core: boot.core, ses, from, link_url };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use shared::clock::Timestamp;
 use shared::migration::{Counts, LEASE, Migration, Run, Segment};
+use shared::observe::Metric;
 use shared::secret::KeyRing;
 use tokio::time::Instant;
 
@@ -79,8 +80,23 @@ impl Migrator {
                 );
             }
             let fair = Duration::from_secs_f64(units / f64::from(request.capacity_per_second));
-            tokio::time::sleep(fair.saturating_sub(began.elapsed())).await;
+            self.rest(run, fair.saturating_sub(began.elapsed()), end).await?;
         }
+    }
+
+    /// Waits until the capacity that was used is there again, or until the end: with the lease all the while, which at
+    /// a low capacity is shorter than what a round has to be waited for.
+    async fn rest(&self, run: &Run, rest: Duration, end: Timestamp) -> Result<(), MigrateError> {
+        let mut left = rest.min(end.since(self.core.clock.now()));
+        while !left.is_zero() {
+            let part = part(left);
+            tokio::time::sleep(part).await;
+            left -= part;
+            if !left.is_zero() && !self.core.table.save_migration(run, &[], self.core.clock.now()).await? {
+                return Err(MigrateError::Lost);
+            }
+        }
+        Ok(())
     }
 
     async fn page(&self, run: &Run, segment: &Segment, ring: &KeyRing) -> Result<Page, MigrateError> {
@@ -132,6 +148,9 @@ impl Migrator {
             return Err(MigrateError::Lost);
         }
         let Counts { scanned, changed, failed, unreadable, found } = counts;
+        if !run.dry_run {
+            self.core.observer.measure(Metric::MigrationFailures, failed + unreadable);
+        }
         tracing::info!(
             run = run.name(),
             pass = run.pass,
@@ -155,4 +174,26 @@ fn sum(segments: &[Segment]) -> Counts {
         counts.add(&segment.counts);
     }
     counts
+}
+
+/// How much of a rest is slept through before the lease is renewed.
+fn part(rest: Duration) -> Duration {
+    rest.min(LEASE / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_that_is_longer_than_the_lease_is_slept_through_in_parts_that_are_not() {
+        // 32 segments of a megabyte each, 128 units a page, at one unit a second.
+        let (mut left, mut parts) = (Duration::from_secs(32 * 128), 0);
+        while !left.is_zero() {
+            assert!(part(left) * 3 < LEASE);
+            left -= part(left);
+            parts += 1;
+        }
+        assert_eq!(parts, 274);
+    }
 }

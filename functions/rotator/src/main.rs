@@ -14,8 +14,13 @@ async fn main() -> Result<(), Error> {
 
 async fn run() -> Result<(), Error> {
     let boot = boot("rotator").await?;
-    let secrets =
-        client!(aws_sdk_secretsmanager, boot.aws(), boot.settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    let secrets = client!(
+        aws_sdk_secretsmanager,
+        "Secrets Manager",
+        boot.aws(),
+        boot.settings,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+    );
     let secret_id = boot.settings.require("SECRET_KEY_ARN")?.to_owned();
     let observer = &boot.core.observer.clone();
     let rotator = &Rotator::new(boot.core, secrets, secret_id);

@@ -81,4 +81,6 @@ metrics! {
     ExportsFailed, Count,
         ["auth", "organizations", "api_keys", "webhooks", "dispatcher", "mailer", "authorizer", "sweeper"],
         "Batches of spans or reports that the collector, or Sentry, did not take in time. They are lost.";
+    MigrationFailures, Count, ["migrator"],
+        "Values that a pass could not encrypt anew, and items that it could not read. Their key is kept for them.";
 }

@@ -10,6 +10,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 
 use super::ring::{KeyRing, RingError};
+use crate::circuit::Rests;
 use crate::clock::{Clock, Timestamp};
 
 /// Why there is no SECRET_KEY.
@@ -122,7 +123,7 @@ fn why(error: &SdkError<GetSecretValueError, Response>) -> SecretError {
         SdkError::ServiceError(said) => {
             said.raw().status().is_server_error() || error.code().is_some_and(|code| code.contains("Throttl"))
         }
-        SdkError::ConstructionFailure(_) => false,
+        SdkError::ConstructionFailure(_) => Rests::is_cause_of(error),
         _ => true,
     };
     if passes { SecretError::Away(text) } else { SecretError::Unavailable(text) }

@@ -1,6 +1,6 @@
 //! Nasty URLs, mutated: the same ones every time, since the seeds are counted.
 
-use super::{flaw, stored};
+use super::flaw::{flaw, stored};
 
 const ITERATIONS: u64 = 200_000;
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use shared::address::is_public;
 
-use super::{flaw, judge, stored};
+use super::flaw::{flaw, stored};
+use super::judge;
 
 /// The same cases every time: a run that fails can be had again.
 const SEED: u64 = 1;

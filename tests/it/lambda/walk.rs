@@ -92,3 +92,25 @@ async fn the_walk_after_a_deployment_passes_where_all_is_well_and_nowhere_else()
     assert!(!passed && why.starts_with("walk: it is alive: expected 200"), "{why}");
     product.stack.shutdown().await;
 }
+
+/// `.ci/walk` with an account: whether it went through, and the last thing that it said.
+async fn walk(product: &Product, password: &str) -> (bool, String) {
+    let walk = tokio::process::Command::new(it::repository().join(".ci/walk"))
+        .arg(product.stack.url())
+        .env("WALK_EMAIL", "ada@example.com")
+        .env("WALK_PASSWORD", password)
+        .output();
+    let walked = walk.await.unwrap();
+    let said = String::from_utf8(walked.stdout).unwrap() + &String::from_utf8(walked.stderr).unwrap();
+    (walked.status.success(), said.lines().last().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn the_walk_that_follows_a_deployment_goes_through_or_says_where_it_ended() {
+    let product = Product::start().await;
+    product.register().await;
+    assert_eq!(walk(&product, it::PASSWORD).await, (true, "walk: signed out: 204".to_owned()));
+    let refused = "walk: ada@example.com does not get in: invalid_credentials".to_owned();
+    assert_eq!(walk(&product, "a \"password\" with \\").await, (false, refused));
+    product.stack.shutdown().await;
+}

@@ -107,8 +107,9 @@ impl App {
 
     /// The same with the time that the invocation has left.
     pub async fn migrate_within(&self, request: Value, left: Duration) -> Result<Value, String> {
-        let migrator = Migrator::new(self.core.clone());
-        let deadline = self.core.clock.now().plus(left);
-        migrator.handle(request, deadline).await.map_err(|error| error.to_string())
+        let core = self.observed.core("migrator", &self.core);
+        let (observer, migrator) = (core.observer.clone(), Migrator::new(core));
+        let work = migrator.handle(request, self.core.clock.now().plus(left));
+        observer.invocation(Box::pin(work)).await.map_err(|error| error.to_string())
     }
 }
