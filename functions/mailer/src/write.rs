@@ -106,18 +106,19 @@ pub(crate) fn api_key_leaked(name: &str, hint: &str) -> Page {
 pub(crate) fn webhook_failing(organization: &str, url: &str, error: Option<&str>, disabled: bool) -> Page {
     let (organization, url) = (quoted(organization), quoted(url));
     let last = error.map_or_else(String::new, |error| format!(" What it did last: {}", quoted(error)));
-    let page = if disabled {
+    if disabled {
         Page::new("A webhook was switched off")
             .say(format!(
                 "The webhook of {organization} to {url} was switched off, because its receiver fails.{last}"
             ))
             .say("Events that come meanwhile are kept for 30 days as skipped.")
+            .say("Mend the receiver, resume the webhook, and replay what is missing: nothing of the last 30 days is lost.")
     } else {
         Page::new("A webhook fails")
             .say(format!("The webhook of {organization} to {url} has failed for two and a half days.{last}"))
             .say("Its events are kept, and one is tried every quarter of an hour. If none arrives for as long again, the webhook is switched off.")
-    };
-    page.say("Mend the receiver, resume the webhook, and replay what is missing: nothing of the last 30 days is lost.")
+            .say("Mend the receiver: what waits for it arrives by itself then. Resuming the webhook has it tried at once.")
+    }
 }
 
 pub(crate) fn invitation(words: &Words<'_>, url: &str) -> Page {

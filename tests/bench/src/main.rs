@@ -12,6 +12,7 @@ mod login_timing;
 mod lossless;
 mod neighbour;
 mod outage;
+mod perf;
 mod product;
 mod revocation;
 mod rotation;
@@ -33,6 +34,13 @@ const NAMES: &[&str] = &[
     "noisy-neighbour",
     "rotation",
     "faults",
+    "size",
+    "cold-start",
+    "warm",
+    "parts",
+    "dispatcher",
+    "growth",
+    "memory",
 ];
 
 #[tokio::main]
@@ -55,6 +63,13 @@ async fn main() -> ExitCode {
             "faults" => faults::run().await,
             "verify" => verify::run().await,
             "rotation" => rotation::run().await,
+            "size" => perf::size(),
+            "cold-start" => perf::cold().await,
+            "warm" => perf::warm().await,
+            "parts" => perf::parts().await,
+            "dispatcher" => perf::dispatcher().await,
+            "growth" => perf::growth().await,
+            "memory" => perf::memory().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
         };

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stack::Receiver;
 
-use crate::account::{Account, MadeWebhook};
+use crate::account::{Account, MadeWebhook, PASSWORD};
 use crate::app::App;
 use crate::call::{Answer, Request};
 use crate::faults::Plan;
@@ -87,7 +87,7 @@ pub async fn run_outage(plan: Plan) -> Tally {
     run_on(&app, (40, 61), &events, receivers).await;
     app.faults.pause();
     run_on(&app, (16, 901), &events, receivers).await;
-    let ada = app.sign_in(&ada, "ada@example.com").await;
+    let ada = sign_in(&app, ada).await;
     let tally = struck(&app);
     let of = |webhook, receiver, refusals| count(&app, &ada, &events, (webhook, receiver), refusals);
     tally.and(of(&first, &paused, 0).await).and(of(&second, &away, failed).await)
@@ -114,7 +114,7 @@ pub async fn run(plan: Plan) -> Tally {
     run_on(&app, (12, 61), &events, [&good, &bad]).await;
     app.faults.pause();
     run_on(&app, (20, 900), &events, [&good, &bad]).await;
-    let ada = app.sign_in(&ada, "ada@example.com").await;
+    let ada = sign_in(&app, ada).await;
     let tally = struck(&app);
     let of = |webhook, receiver, refusals| count(&app, &ada, &events, (webhook, receiver), refusals);
     tally.and(of(&first, &good, 0).await).and(of(&second, &bad, REFUSALS).await)
@@ -123,6 +123,13 @@ pub async fn run(plan: Plan) -> Tally {
 /// A tally of nothing but what the plan did.
 fn struck(app: &App) -> Tally {
     Tally { points: app.faults.passed(), faults: app.faults.made(), ..Tally::default() }
+}
+
+/// They sign in again: on a machine that has much else to do the first call may take too long.
+async fn sign_in(app: &App, account: Account) -> Account {
+    let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let answer = insist(app, || app.call(Method::POST, "/auth/login").json(&credentials)).await.expect(200);
+    Account { token: answer["access_token"].as_str().unwrap().to_owned(), ..account }
 }
 
 /// A caller who repeats until it is accepted, under one key: the event's identifier.

@@ -1,0 +1,107 @@
+//! How fast and how small the functions are: ratios to a floor that is measured in the same run. The release
+//! binaries are run as Lambda runs them, one process with one invocation at a time, behind TLS.
+//!
+//! What is compared is processor time, which Lambda sells, and not what a clock on the wall says.
+
+mod api;
+mod cold;
+mod front;
+mod functions;
+mod growth;
+mod memory;
+mod process;
+mod sending;
+mod share;
+mod size;
+mod table;
+mod warm;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use stack::{Ports, Services, Settings, State};
+
+pub(crate) use cold::run as cold;
+pub(crate) use growth::run as growth;
+pub(crate) use memory::run as memory;
+pub(crate) use sending::{dispatcher, parts};
+pub(crate) use size::run as size;
+pub(crate) use warm::run as warm;
+
+use front::{Authority, Front};
+
+/// Every function, as its binary is named.
+const FUNCTIONS: [&str; 10] = [
+    "auth",
+    "organizations",
+    "api_keys",
+    "webhooks",
+    "authorizer",
+    "dispatcher",
+    "mailer",
+    "sweeper",
+    "rotator",
+    "migrator",
+];
+
+/// The ones that answer an HTTP API.
+const OF_THE_API: [&str; 4] = ["auth", "organizations", "api_keys", "webhooks"];
+
+/// The release binary of a function or a floor: from `BENCH_FUNCTIONS`, a folder as `cargo build` or
+/// `cargo lambda build` makes it, or from `target/release`.
+#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
+fn binary(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("BENCH_FUNCTIONS")
+        .map_or_else(|| it::repository().join("target/release"), PathBuf::from);
+    [folder.join(name).join("bootstrap"), folder.join(name)].into_iter().find(|path| path.is_file())
+}
+
+/// Whether every binary is there; says what to do if not.
+fn is_built() -> bool {
+    let floors = ["hello_runtime", "hello_http", "hello_get", "parts"];
+    let missing: Vec<_> = FUNCTIONS.into_iter().chain(floors).filter(|name| binary(name).is_none()).collect();
+    if !missing.is_empty() {
+        println!(
+            "There is no release binary of {}: `cargo build --release && cargo build --release -p floor`, or set \
+             BENCH_FUNCTIONS to a folder of them.",
+            missing.join(", ")
+        );
+    }
+    missing.is_empty()
+}
+
+/// The local services, behind TLS as AWS is.
+struct Aws {
+    services: Services,
+    authority: Authority,
+    dynamodb: Front,
+    others: Front,
+}
+
+impl Aws {
+    async fn start() -> Self {
+        let settings = Settings::default();
+        let services =
+            Services::start_on(&it::template(), State::Memory, Ports::ANY, settings).await.unwrap();
+        let authority = Authority::new();
+        let dynamodb = Front::start(services.endpoint(stack::Service::DynamoDb), &authority).await;
+        let others = Front::start(services.endpoint(stack::Service::Sqs), &authority).await;
+        Self { services, authority, dynamodb, others }
+    }
+
+    /// The environment of a function, or of a floor, which gets that of `auth`.
+    fn environment(&self, function: &str) -> BTreeMap<String, String> {
+        let of = if FUNCTIONS.contains(&function) { function } else { "auth" };
+        let mut environment = self.services.environment(of);
+        let dynamodb = self.services.endpoint(stack::Service::DynamoDb).to_owned();
+        for value in environment.values_mut() {
+            if *value == dynamodb {
+                value.clone_from(&self.dynamodb.url);
+            } else if value == self.services.endpoint(stack::Service::Sqs) {
+                value.clone_from(&self.others.url);
+            }
+        }
+        environment.insert("SSL_CERT_FILE".to_owned(), self.dynamodb.trusted.display().to_string());
+        environment
+    }
+}

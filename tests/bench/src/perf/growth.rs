@@ -1,0 +1,169 @@
+//! Whether an operation costs more because there is more of what it does not touch: processor time of the function, and
+//! bytes that the table answers with, which no machine changes.
+
+use serde_json::{Value, json};
+
+use super::api::{Api, text};
+use super::functions::{by, expect, request, with};
+use super::table::{publish, times, us};
+use super::{Aws, is_built};
+use crate::figures::setting;
+
+/// How often each is measured.
+const CALLS: u32 = 100;
+/// Of the bytes with most of it, to those with least: identifiers and numbers get longer.
+const BYTES_MAX: f64 = 1.1;
+
+/// What one operation cost.
+#[derive(Clone)]
+struct Cost {
+    operation: &'static str,
+    cpu: std::time::Duration,
+    bytes: u64,
+}
+
+/// Somebody with a webhook, a key and an event.
+struct Ada {
+    email: &'static str,
+    token: String,
+    key: String,
+    webhook: String,
+    event: String,
+}
+
+async fn ada(api: &mut Api) -> Ada {
+    let email = "ada@example.com";
+    let token = text(&api.register(email).await["access_token"]);
+    let key = api.key(&token, "Publisher").await;
+    let webhook = add_webhook(api, &token, "invoice.paid").await;
+    let event = add_event(api, &key).await;
+    Ada { email, token, key, webhook, event }
+}
+
+async fn add_webhook(api: &mut Api, token: &str, event_type: &str) -> String {
+    let body = json!({ "url": "https://receiver.example.com/hook", "event_types": [event_type] });
+    let made = api.webhooks.invoke(&by(token, with(&body, request("POST", "/api/webhooks")))).await.0;
+    text(&expect(201, &made)["id"])
+}
+
+fn event() -> Value {
+    json!({ "type": "invoice.paid", "data": { "text": "x".repeat(200) } })
+}
+
+async fn add_event(api: &mut Api, key: &str) -> String {
+    let made = api.webhooks.invoke(&by(key, with(&event(), request("POST", "/api/events")))).await.0;
+    text(&expect(202, &made)["id"])
+}
+
+/// What each operation costs now.
+async fn costs(aws: &Aws, api: &mut Api, ada: &Ada) -> Vec<Cost> {
+    let credentials = json!({ "email": ada.email, "password": it::PASSWORD });
+    let calls = [
+        ("log in", 200, with(&credentials, request("POST", "/auth/login"))),
+        ("who am I", 200, by(&ada.token, request("GET", "/auth/me"))),
+        (
+            "verify a key",
+            200,
+            by(&ada.key, with(&json!({ "key": ada.key }), request("POST", "/api/api-keys/verify"))),
+        ),
+        ("read a webhook", 200, by(&ada.token, request("GET", &format!("/api/webhooks/{}", ada.webhook)))),
+        ("publish", 202, by(&ada.key, with(&event(), request("POST", "/api/events")))),
+        ("read an event", 200, by(&ada.token, request("GET", &format!("/api/events/{}", ada.event)))),
+        ("list events", 200, by(&ada.token, request("GET", "/api/events?limit=20"))),
+    ];
+    let mut costs = Vec::new();
+    for (operation, status, call) in calls {
+        let process = match operation {
+            "log in" | "who am I" => &mut api.auth,
+            "verify a key" => &mut api.keys,
+            _ => &mut api.webhooks,
+        };
+        for _ in 0..5 {
+            expect(status, &process.invoke(&call).await.0);
+        }
+        let (cpu, bytes) = (process.cpu().await, aws.dynamodb.answered());
+        for _ in 0..CALLS {
+            expect(status, &process.invoke(&call).await.0);
+        }
+        let cpu = process.cpu().await.saturating_sub(cpu) / CALLS;
+        costs.push(Cost { operation, cpu, bytes: (aws.dynamodb.answered() - bytes) / u64::from(CALLS) });
+    }
+    costs
+}
+
+/// What there gets more of.
+#[derive(Clone, Copy)]
+enum Axis {
+    Webhooks,
+    Events,
+    Organizations,
+}
+
+impl Axis {
+    fn of(self) -> (&'static str, &'static str, [u64; 3]) {
+        let most = |name, or| setting(name, or);
+        match self {
+            Self::Webhooks => ("growth-webhooks", "webhooks of the organisation", [1, 30, 1000]),
+            Self::Events => {
+                ("growth-events", "events in its log", [10, 1000, most("BENCH_EVENTS_MAX", 20_000)])
+            }
+            Self::Organizations => {
+                ("growth-organizations", "organisations", [1, 100, most("BENCH_ORGANIZATIONS_MAX", 2000)])
+            }
+        }
+    }
+
+    /// What the operation has to look at does not count.
+    fn touches(self, operation: &str) -> bool {
+        matches!(self, Self::Webhooks) && operation == "publish"
+    }
+
+    async fn add(self, api: &mut Api, ada: &Ada, number: u64) {
+        match self {
+            Self::Webhooks => drop(add_webhook(api, &ada.token, "another.type").await),
+            Self::Events => drop(add_event(api, &ada.key).await),
+            Self::Organizations => drop(api.register(&format!("n{number}@example.com")).await),
+        }
+    }
+}
+
+async fn along(axis: Axis) -> bool {
+    let (name, of, sizes) = axis.of();
+    let aws = Aws::start().await;
+    let mut api = Api::start(&aws).await;
+    let ada = ada(&mut api).await;
+    let (mut there, mut all) = (1, Vec::new());
+    for size in sizes {
+        while there < size {
+            there += 1;
+            axis.add(&mut api, &ada, there).await;
+        }
+        all.push(costs(&aws, &mut api, &ada).await);
+    }
+    let (mut rows, mut flat) = (Vec::new(), true);
+    for (n, least) in all[0].iter().enumerate() {
+        let most = &all[all.len() - 1][n];
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let ratio = most.bytes as f64 / least.bytes.max(1) as f64;
+        flat &= ratio <= BYTES_MAX || axis.touches(least.operation);
+        let mut row = vec![least.operation.to_owned()];
+        row.extend(all.iter().map(|costs| format!("{} B, {} µs", costs[n].bytes, us(costs[n].cpu))));
+        row.push(format!("{ratio:.2}×, {:.2}×", times(most.cpu, least.cpu)));
+        rows.push(row);
+    }
+    let heads = sizes.map(|size| format!("{size} {of}"));
+    let heads = [&["Call"], heads.each_ref().map(String::as_str).as_slice(), &["most to least"]].concat();
+    publish(name, &heads, &rows);
+    flat
+}
+
+pub(crate) async fn run() -> bool {
+    if !is_built() {
+        return false;
+    }
+    let mut flat = true;
+    for axis in [Axis::Webhooks, Axis::Events, Axis::Organizations] {
+        flat &= along(axis).await;
+    }
+    flat
+}

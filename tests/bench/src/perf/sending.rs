@@ -1,0 +1,222 @@
+//! Deliveries: the sender beside a bare client that sends the same bytes to the same receiver, and the whole
+//! dispatcher, with its reads, its signature and its record in the table. And hashing beside the reference.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use it::PASSWORD;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+use super::front::{Authority, Front};
+use super::functions::{by, expect, request, with};
+use super::process::Process;
+use super::table::{ms, publish, times, us};
+use super::{Aws, binary, is_built};
+use crate::figures::{Samples, setting};
+
+/// Of the sender with its guard, to the bare client: without TLS, and with it.
+const HTTP_MAX: f64 = 1.5;
+const HTTPS_MAX: f64 = 1.8;
+/// Of argon2id, to the reference.
+const HASH_MAX: f64 = 0.8;
+/// Computes as many hashes as it is told to with the reference in C, which `argon2-cffi` builds.
+const REFERENCE: &str = "
+import sys, time
+from argon2.low_level import hash_secret_raw, Type
+def one(): hash_secret_raw(b'correct horse', b'1' * 16, time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, type=Type.ID)
+one()
+began = time.process_time_ns()
+for _ in range(int(sys.argv[1])): one()
+print(time.process_time_ns() - began)
+";
+
+/// A receiver that takes everything; it ends when it is dropped.
+struct Taker {
+    url: String,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Taker {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Taker {
+    async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let router = Router::new().fallback(async |body: axum::body::Bytes| drop(body));
+        let serving = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        Self { url, serving }
+    }
+}
+
+/// The processor time of one of what a part does, and how many it does in a second.
+async fn part(arguments: &[&str], trusted: &std::path::Path) -> (Duration, f64) {
+    let output =
+        Command::new(binary("parts").unwrap()).args(arguments).env("SSL_CERT_FILE", trusted).output();
+    let output = output.await.unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    let number = |name: &str| told[name].as_u64().unwrap();
+    let count = u32::try_from(number("count")).unwrap();
+    let took = Duration::from_nanos(number("took_ns")).as_secs_f64();
+    (Duration::from_nanos(number("cpu_ns")) / count, f64::from(count) / took)
+}
+
+/// The reference's processor time for one hash, where Python has it.
+async fn reference(count: &str) -> Option<Duration> {
+    let output = Command::new("python3").args(["-c", REFERENCE, count]).output().await.ok()?;
+    let nanos: u64 = String::from_utf8(output.stdout).ok()?.trim().parse().ok()?;
+    Some(Duration::from_nanos(nanos) / count.parse::<u32>().ok()?)
+}
+
+/// The parts by themselves.
+pub(crate) async fn parts() -> bool {
+    if !is_built() {
+        return false;
+    }
+    let taker = Taker::start().await;
+    let authority = Authority::new();
+    let front = Front::start(&taker.url, &authority).await;
+    let trusted = &front.trusted;
+    let count = setting("BENCH_SENDS", 20_000).to_string();
+    let (mut rows, mut kept) = (Vec::new(), true);
+    for (url, what, most) in [(&taker.url, "HTTP", HTTP_MAX), (&front.url, "HTTPS", HTTPS_MAX)] {
+        for at_once in ["10", "100"] {
+            let (bare, bare_rate) = part(&["hyper", url, &count, at_once], trusted).await;
+            let (ours, ours_rate) = part(&["send", url, &count, at_once], trusted).await;
+            let ratio = times(ours, bare);
+            kept &= ratio <= most;
+            rows.push(vec![
+                format!("{what}, {at_once} at once"),
+                us(bare),
+                us(ours),
+                format!("{ratio:.2}×"),
+                format!("≤ {most}×"),
+                format!("{bare_rate:.0}"),
+                format!("{ours_rate:.0}"),
+            ]);
+        }
+    }
+    let heads = [
+        "1 KB, kept connections",
+        "bare hyper-util, CPU µs",
+        "ours with the guard, CPU µs",
+        "ratio",
+        "target",
+        "bare, a second",
+        "ours, a second",
+    ];
+    publish("sending", &heads, &rows);
+
+    let (ours, _) = part(&["hash", "100"], trusted).await;
+    let (fresh, _) = part(&["hash-fresh", "100"], trusted).await;
+    let reference = reference("100").await;
+    let (sign, _) = part(&["sign", "100000"], trusted).await;
+    let ratio = |of| reference.map_or("–".to_owned(), |reference| format!("{:.2}×", times(of, reference)));
+    kept &= reference.is_none_or(|reference| times(ours, reference) <= HASH_MAX);
+    let reference_said = reference.map_or("not here: `pip install argon2-cffi`".to_owned(), ms);
+    let rows = [
+        ("the reference in C", reference_said, "1".to_owned()),
+        ("ours, with memory that is kept", ms(ours), ratio(ours)),
+        ("ours, with fresh memory each time", ms(fresh), ratio(fresh)),
+    ];
+    let rows = rows.map(|(what, cpu, ratio)| vec![what.to_owned(), cpu, ratio]);
+    publish("hashing", &["argon2id, m = 19 MiB, t = 2", "CPU, ms", "to the reference"], &rows);
+    println!("Signing one kilobyte takes {:.2} µs.", sign.as_secs_f64() * 1e6);
+    kept
+}
+
+/// Events that were published to one webhook: the tasks that the queue would hand out.
+async fn tasks(aws: &Aws, (url, email): (&str, &str), count: u64) -> Vec<Value> {
+    let start = async |name| {
+        let mut environment = aws.environment(name);
+        environment.insert("RATE_LIMITS".to_owned(), "*.*=off".to_owned());
+        environment.insert("EGRESS_ALLOW_HTTP".to_owned(), "true".to_owned());
+        Process::start(&binary(name).unwrap(), &environment).await
+    };
+    let (mut auth, mut webhooks) = (start("auth").await, start("webhooks").await);
+    let body = json!({ "email": email, "password": PASSWORD, "organization": { "name": "Acme" } });
+    let ada = expect(201, &auth.invoke(&with(&body, request("POST", "/auth/register"))).await.0);
+    let token = ada["access_token"].as_str().unwrap();
+    let body = json!({ "url": url });
+    let made = webhooks.invoke(&by(token, with(&body, request("POST", "/api/webhooks")))).await.0;
+    let made = expect(201, &made);
+    let mut tasks = Vec::new();
+    for n in 0..count {
+        let body = json!({ "type": "invoice.paid", "data": { "n": n, "text": "x".repeat(900) } });
+        let event = webhooks.invoke(&by(token, with(&body, request("POST", "/api/events")))).await.0;
+        let event = expect(202, &event);
+        tasks.push(json!({
+            "version": 1,
+            "organization": ada["organization"]["id"],
+            "event": event["id"],
+            "webhook": made["id"],
+            "attempt": 1,
+            "not_before": "2026-01-01T00:00:00.000Z",
+        }));
+    }
+    tasks
+}
+
+fn batch(tasks: &[Value]) -> Value {
+    let record = |(n, task): (usize, &Value)| {
+        json!({
+            "messageId": format!("message-{n}"),
+            "receiptHandle": "handle",
+            "body": task.to_string(),
+            "attributes": { "ApproximateReceiveCount": "1", "SentTimestamp": "1767225600000" },
+            "messageAttributes": {},
+            "md5OfBody": "",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:bench",
+            "awsRegion": "us-east-1",
+        })
+    };
+    json!({ "Records": tasks.iter().enumerate().map(record).collect::<Vec<_>>() })
+}
+
+/// The whole dispatcher: batches of one and of ten, each delivery with all that belongs to it.
+pub(crate) async fn dispatcher() -> bool {
+    if !is_built() {
+        return false;
+    }
+    let aws = Aws::start().await;
+    let taker = Taker::start().await;
+    let front = Front::start(&taker.url, &aws.authority).await;
+    let count = setting("BENCH_DELIVERIES", 1000);
+    let mut rows = Vec::new();
+    for (url, what) in [(&taker.url, "HTTP"), (&front.url, "HTTPS")] {
+        for size in [1, 10] {
+            let mut environment = aws.environment("dispatcher");
+            environment.insert("EGRESS_ALLOW_HTTP".to_owned(), "true".to_owned());
+            let tasks = tasks(&aws, (url, &format!("{what}-{size}@example.com")), count).await;
+            let mut process = Process::start(&binary("dispatcher").unwrap(), &environment).await;
+            let (warm, measured) = tasks.split_at(50);
+            process.invoke(&batch(warm)).await;
+            let (before, mut wall) = (process.cpu().await, Samples::default());
+            for part in measured.chunks(size) {
+                let (answer, took) = process.invoke(&batch(part)).await;
+                assert_eq!(answer, json!({ "batchItemFailures": [] }));
+                wall.add(took);
+            }
+            let cpu = process.cpu().await.saturating_sub(before) / u32::try_from(measured.len()).unwrap();
+            rows.push(vec![
+                format!("{what}, batches of {size}"),
+                us(cpu),
+                ms(wall.median()),
+                ms(wall.percentile(99)),
+            ]);
+        }
+    }
+    let heads = ["1 KB, the whole delivery", "CPU a delivery, µs", "p50 of a batch, ms", "p99, ms"];
+    publish("dispatcher", &heads, &rows);
+    true
+}

@@ -1,0 +1,157 @@
+//! What calls to a running function take: processor time, beside the bare function, and the time that a caller of the
+//! Runtime API waits. What the tables and queues take is not in the first and is in the second.
+
+use std::time::Duration;
+
+use it::PASSWORD;
+use serde_json::{Value, json};
+
+use super::api::{Api, text};
+use super::functions::{by, expect, from, request, with};
+use super::process::Process;
+use super::table::{ms, publish, times, us};
+use super::{Aws, binary, is_built};
+use crate::figures::{Samples, setting};
+
+/// Of a call that reads nothing, to the bare function.
+const HEALTH_MAX: f64 = 1.2;
+/// Of a read with a token, and of a verification that nothing is known of, to a function that makes one `GetItem`.
+const READ_MAX: f64 = 1.25;
+const VERIFY_MAX: f64 = 1.2;
+
+/// What one operation took.
+struct Measured {
+    name: &'static str,
+    cpu: Duration,
+    wall: Samples,
+}
+
+/// Runs one operation again and again: `event` makes the call of each, and `learn` looks at what was answered.
+async fn measure(
+    process: &mut Process,
+    name: &'static str,
+    (warm, count): (u64, u64),
+    mut event: impl FnMut(u64) -> Value,
+    mut learn: impl FnMut(&Value),
+) -> Measured {
+    for n in 0..warm {
+        let answer = process.invoke(&event(n)).await.0;
+        learn(&answer);
+    }
+    let (before, mut wall) = (process.cpu().await, Samples::default());
+    for n in warm..warm + count {
+        let (answer, took) = process.invoke(&event(n)).await;
+        wall.add(took);
+        learn(&answer);
+    }
+    let cpu = process.cpu().await.saturating_sub(before);
+    Measured { name, cpu: cpu / u32::try_from(count).unwrap(), wall }
+}
+
+fn is(status: u64) -> impl FnMut(&Value) {
+    move |answer| drop(expect(status, answer))
+}
+
+async fn of_floors(aws: &Aws, (warm, count): (u64, u64)) -> [Measured; 2] {
+    let mut hello = Process::start(&binary("hello_http").unwrap(), &aws.environment("hello_http")).await;
+    let mut get = Process::start(&binary("hello_get").unwrap(), &aws.environment("hello_get")).await;
+    let event = |_| request("GET", "/health");
+    [
+        measure(&mut hello, "bare `lambda_http`", (warm, count), event, is(200)).await,
+        measure(&mut get, "bare `lambda_http` and one GetItem", (warm, count), event, is(200)).await,
+    ]
+}
+
+async fn of_auth(api: &mut Api, credentials: &Value, (warm, count): (u64, u64)) -> Vec<Measured> {
+    let token = text(&credentials["access_token"]);
+    let mut refresh = text(&credentials["refresh_token"]);
+    let health =
+        measure(&mut api.auth, "health", (warm, count), |_| request("GET", "/health"), is(200)).await;
+    let me = |_| by(&token, request("GET", "/auth/me"));
+    let me = measure(&mut api.auth, "who am I (`GET /auth/me`)", (warm, count), me, is(200)).await;
+    let current = std::cell::RefCell::new(&mut refresh);
+    let event = |n| {
+        let body = json!({ "refresh_token": **current.borrow() });
+        from(n, with(&body, request("POST", "/auth/refresh")))
+    };
+    let learn = |answer: &Value| **current.borrow_mut() = text(&expect(200, answer)["refresh_token"]);
+    let refreshed = measure(&mut api.auth, "refresh", (warm, count), event, learn).await;
+    let login = |n| {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+        from(n, with(&body, request("POST", "/auth/login")))
+    };
+    let login = measure(&mut api.auth, "log in", (5, 50), login, is(200)).await;
+    vec![health, me, refreshed, login]
+}
+
+async fn of_keys(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<Measured> {
+    let mut keys = Vec::new();
+    for n in 0..(warm + count) {
+        keys.push(api.key(token, &format!("Key {n}")).await);
+    }
+    let caller = api.key(token, "Caller").await;
+    let verify = |n: u64| {
+        let body = json!({ "key": keys[usize::try_from(n).unwrap()] });
+        by(&caller, with(&body, request("POST", "/api/api-keys/verify")))
+    };
+    let one = |_| by(&caller, with(&json!({ "key": keys[0] }), request("POST", "/api/api-keys/verify")));
+    vec![
+        measure(&mut api.keys, "verify a key, each another", (warm, count), verify, is(200)).await,
+        measure(&mut api.keys, "verify a key, always the same", (warm, count), one, is(200)).await,
+    ]
+}
+
+async fn of_webhooks(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<Measured> {
+    let key = api.key(token, "Publisher").await;
+    let body = json!({ "url": "https://receiver.example.com/hook" });
+    let made = api.webhooks.invoke(&by(token, with(&body, request("POST", "/api/webhooks")))).await.0;
+    let path = format!("/api/webhooks/{}", text(&expect(201, &made)["id"]));
+    let read = |_| by(token, request("GET", &path));
+    let read = measure(&mut api.webhooks, "read a webhook with a token", (warm, count), read, is(200)).await;
+    let publish = |n| {
+        let body = json!({ "type": "invoice.paid", "data": { "n": n, "text": "x".repeat(900) } });
+        by(&key, with(&body, request("POST", "/api/events")))
+    };
+    let publish =
+        measure(&mut api.webhooks, "publish 1 KB to one webhook", (warm, count), publish, is(202)).await;
+    vec![read, publish]
+}
+
+pub(crate) async fn run() -> bool {
+    if !is_built() {
+        return false;
+    }
+    let aws = Aws::start().await;
+    let counts = (50, setting("BENCH_CALLS", 400));
+    let mut api = Api::start(&aws).await;
+    let credentials = api.register("ada@example.com").await;
+    let token = text(&credentials["access_token"]);
+    let [hello, get] = of_floors(&aws, counts).await;
+    let mut measured = of_auth(&mut api, &credentials, counts).await;
+    measured.extend(of_keys(&mut api, &token, counts).await);
+    measured.extend(of_webhooks(&mut api, &token, counts).await);
+    // Once more, in case the machine has become another meanwhile: the floor is the mean of both.
+    let [hello_after, get_after] = of_floors(&aws, counts).await;
+    let floors = [(hello.cpu + hello_after.cpu) / 2, (get.cpu + get_after.cpu) / 2];
+    let cpu_of = |name: &str| measured.iter().find(|one| one.name == name).map(|one| one.cpu).unwrap();
+    let held = [
+        times(cpu_of("health"), floors[0]) <= HEALTH_MAX,
+        times(cpu_of("read a webhook with a token"), floors[1]) <= READ_MAX,
+        times(cpu_of("verify a key, each another"), floors[1]) <= VERIFY_MAX,
+    ];
+    let row = |one: &Measured, cpu: Duration| {
+        vec![
+            one.name.to_owned(),
+            us(cpu),
+            format!("{:.2}×", times(cpu, floors[0])),
+            format!("{:.2}×", times(cpu, floors[1])),
+            ms(one.wall.median()),
+            ms(one.wall.percentile(99)),
+        ]
+    };
+    let mut rows = vec![row(&hello, floors[0]), row(&get, floors[1])];
+    rows.extend(measured.iter().map(|one| row(one, one.cpu)));
+    let heads = ["Call", "CPU, µs", "to the bare function", "to one GetItem", "p50, ms", "p99, ms"];
+    publish("warm", &heads, &rows);
+    held.into_iter().all(|held| held)
+}
