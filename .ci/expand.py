@@ -1,6 +1,7 @@
 """Reads template.yaml and expands it for a stage, as CloudFormation would, without a call to AWS."""
 
 import copy
+import json
 import logging
 import os
 import re
@@ -53,6 +54,28 @@ class Project:
         self.example = (ROOT / ".env.example").read_text()
 
 
+UNTOUCHED = set()
+EXPANDED = {}
+
+
+def expand(source, parameters):
+    """What SAM makes of a template. That takes seconds, so it is kept: what SAM left alone the first time, resources of CloudFormation's
+    that name none of its own, is put into what it made of all the rest."""
+    rest = {name: resource for name, resource in source["Resources"].items() if name not in UNTOUCHED}
+    key = json.dumps([{**source, "Resources": rest}, parameters], sort_keys=True, default=str)
+    if key not in EXPANDED:
+        translator = Translator({}, Parser(), boto_session=SESSION)
+        expanded = translator.translate(copy.deepcopy(source), dict(parameters))
+        if not UNTOUCHED:
+            same = (name for name, one in source["Resources"].items() if expanded["Resources"].get(name) == one)
+            UNTOUCHED.update(same)
+            return expanded
+        EXPANDED[key] = expanded
+    made = {name: one for name, one in copy.deepcopy(EXPANDED[key]["Resources"]).items() if name not in UNTOUCHED}
+    untouched = {name: one for name, one in source["Resources"].items() if name in UNTOUCHED}
+    return {**EXPANDED[key], "Resources": {**made, **untouched}}
+
+
 class Stack:
     """The template as one stage deploys it: expanded, conditions decided, parameters filled in."""
 
@@ -64,8 +87,7 @@ class Stack:
         for _, function in functions_as_written(source):
             function["CodeUri"] = "s3://bucket/key"  # what `sam deploy` puts there
         source["Globals"]["Function"].pop("CodeUri", None)
-        translator = Translator({}, Parser(), boto_session=SESSION)
-        self.expanded = translator.translate(source, dict(self.parameters))
+        self.expanded = expand(source, self.parameters)
         self.resources = {
             name: self.resolve(resource)
             for name, resource in self.expanded["Resources"].items()

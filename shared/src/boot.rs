@@ -12,11 +12,12 @@ use axum::middleware::from_fn_with_state;
 use lambda_http::Error;
 use tower::util::MapRequestLayer;
 use tower::{ServiceBuilder, ServiceExt as _};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::address::EgressPolicy;
 use crate::clock::Clock;
@@ -191,8 +192,7 @@ impl Boot {
 /// down whole events and answers, with what is secret in them.
 #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
 pub fn logs() {
-    let filter = EnvFilter::builder().parse_lossy(filter(&log_level()));
-    let lines = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::registry().with(filter(&log_level()));
     if std::env::var("AWS_LAMBDA_LOG_FORMAT").as_deref() == Ok("Text") {
         let text = tracing_subscriber::fmt::layer()
             .with_target(false)
@@ -238,13 +238,15 @@ fn least(level: &str) -> &'static str {
     }
 }
 
-fn filter(level: &str) -> String {
+fn filter(level: &str) -> Targets {
+    let all = |level| Targets::new().with_default(level);
+    let ours = |level| all(LevelFilter::INFO).with_targets(OURS.iter().map(|ours| (*ours, level)));
     match level {
-        "debug" | "trace" => {
-            OURS.iter().fold("info".to_owned(), |filter, ours| format!("{filter},{ours}={level}"))
-        }
-        "warn" | "error" => level.to_owned(),
-        _ => "info".to_owned(),
+        "trace" => ours(LevelFilter::TRACE),
+        "debug" => ours(LevelFilter::DEBUG),
+        "warn" => all(LevelFilter::WARN),
+        "error" => all(LevelFilter::ERROR),
+        _ => all(LevelFilter::INFO),
     }
 }
 
@@ -324,6 +326,8 @@ pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
@@ -336,13 +340,18 @@ mod tests {
 
     #[test]
     fn a_fine_level_is_for_our_own_code_only() {
-        assert_eq!(
-            filter("trace"),
-            "info,shared=trace,auth=trace,organizations=trace,api_keys=trace,webhooks=trace,dispatcher=trace,mailer=trace,authorizer=trace,sweeper=trace,rotator=trace,migrator=trace"
-        );
-        assert_eq!(
-            [filter("warn"), filter("info"), filter(""), filter("x=y")],
-            ["warn", "info", "info", "info"]
-        );
+        let finest = |level, target: &str| {
+            let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+            levels.into_iter().find(|one| filter(level).would_enable(target, one))
+        };
+        for ours in OURS {
+            assert_eq!(finest("trace", ours), Some(Level::TRACE), "{ours}");
+            assert_eq!(finest("debug", &format!("{ours}::http")), Some(Level::DEBUG), "{ours}");
+        }
+        for others in ["aws_smithy_runtime", "lambda_runtime", "hyper"] {
+            assert_eq!(finest("trace", others), Some(Level::INFO), "{others}");
+            let levels = ["warn", "error", "info", "", "x=y"].map(|level| finest(level, others).unwrap());
+            assert_eq!(levels, [Level::WARN, Level::ERROR, Level::INFO, Level::INFO, Level::INFO]);
+        }
     }
 }

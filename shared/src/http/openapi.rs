@@ -4,7 +4,9 @@ use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::route::{Access, Route};
+use super::route::Access;
+#[cfg(feature = "openapi")]
+use super::route::Route;
 use crate::problem::{Kind, ProblemBody};
 use crate::rate::Class;
 
@@ -196,6 +198,7 @@ pub struct RouteRow {
     pub operation: Operation,
 }
 
+#[cfg(feature = "openapi")]
 impl<S> From<Route<S>> for RouteRow {
     fn from(route: Route<S>) -> Self {
         let Route { method, path, access, class, operation, .. } = route;

@@ -35,7 +35,9 @@ pub struct Route<S> {
     pub class: Class,
     /// What runs.
     pub handler: MethodRouter<S>,
-    /// How it is described.
+    /// How it is described: for the document, which functions do not make. Without the feature nothing refers to the
+    /// descriptions, and they are not linked.
+    #[cfg(feature = "openapi")]
     pub operation: fn() -> Operation,
 }
 
@@ -54,7 +56,17 @@ impl<S> Route<S> {
             (_, &Method::GET) => Class::Read,
             (_, _) => Class::Write,
         };
-        Self { method, path, access, class, handler, operation }
+        #[cfg(not(feature = "openapi"))]
+        let _ = operation;
+        Self {
+            method,
+            path,
+            access,
+            class,
+            handler,
+            #[cfg(feature = "openapi")]
+            operation,
+        }
     }
 
     /// The same row, with the limits of another class.

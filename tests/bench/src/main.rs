@@ -41,6 +41,7 @@ const NAMES: &[&str] = &[
     "dispatcher",
     "growth",
     "memory",
+    "cost",
 ];
 
 #[tokio::main]
@@ -70,6 +71,7 @@ async fn main() -> ExitCode {
             "dispatcher" => perf::dispatcher().await,
             "growth" => perf::growth().await,
             "memory" => perf::memory().await,
+            "cost" => perf::cost().await,
             "keys-at-rest" => keys_at_rest::run().await,
             _ => revocation::run().await,
         };

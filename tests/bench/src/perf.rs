@@ -5,6 +5,7 @@
 
 mod api;
 mod cold;
+mod cost;
 mod front;
 mod functions;
 mod growth;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use stack::{Ports, Services, Settings, State};
 
 pub(crate) use cold::run as cold;
+pub(crate) use cost::run as cost;
 pub(crate) use growth::run as growth;
 pub(crate) use memory::run as memory;
 pub(crate) use sending::{dispatcher, parts};

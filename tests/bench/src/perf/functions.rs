@@ -54,7 +54,7 @@ pub(super) fn with(body: &Value, mut request: Value) -> Value {
 
 /// The same call from one of many addresses: no address is to be over its limit.
 pub(super) fn from(number: u64, mut request: Value) -> Value {
-    let address = format!("198.51.{}.{}", number / 250 % 250, number % 250);
+    let address = format!("198.{}.{}.{}", number / 62_500 % 250, number / 250 % 250, number % 250);
     request["requestContext"]["http"]["sourceIp"] = address.into();
     request
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::api::{Api, text};
-use super::functions::{by, expect, request, with};
+use super::functions::{by, expect, from, request, with};
 use super::table::{publish, times, us};
 use super::{Aws, is_built};
 use crate::figures::setting;
@@ -56,7 +56,7 @@ async fn add_event(api: &mut Api, key: &str) -> String {
 }
 
 /// What each operation costs now.
-async fn costs(aws: &Aws, api: &mut Api, ada: &Ada) -> Vec<Cost> {
+async fn costs(aws: &Aws, api: &mut Api, ada: &Ada, mut address: u64) -> Vec<Cost> {
     let credentials = json!({ "email": ada.email, "password": it::PASSWORD });
     let calls = [
         ("log in", 200, with(&credentials, request("POST", "/auth/login"))),
@@ -78,12 +78,17 @@ async fn costs(aws: &Aws, api: &mut Api, ada: &Ada) -> Vec<Cost> {
             "verify a key" => &mut api.keys,
             _ => &mut api.webhooks,
         };
+        // No address is to be over the limit of logins.
+        let mut next = || {
+            address += 1;
+            from(address, call.clone())
+        };
         for _ in 0..5 {
-            expect(status, &process.invoke(&call).await.0);
+            expect(status, &process.invoke(&next()).await.0);
         }
         let (cpu, bytes) = (process.cpu().await, aws.dynamodb.answered());
         for _ in 0..CALLS {
-            expect(status, &process.invoke(&call).await.0);
+            expect(status, &process.invoke(&next()).await.0);
         }
         let cpu = process.cpu().await.saturating_sub(cpu) / CALLS;
         costs.push(Cost { operation, cpu, bytes: (aws.dynamodb.answered() - bytes) / u64::from(CALLS) });
@@ -138,7 +143,7 @@ async fn along(axis: Axis) -> bool {
             there += 1;
             axis.add(&mut api, &ada, there).await;
         }
-        all.push(costs(&aws, &mut api, &ada).await);
+        all.push(costs(&aws, &mut api, &ada, 20_000 * (all.len() as u64 + 1)).await);
     }
     let (mut rows, mut flat) = (Vec::new(), true);
     for (n, least) in all[0].iter().enumerate() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::api::{Api, text};
 use super::functions::{by, expect, from, request, with};
 use super::process::Process;
-use super::share::Share;
+use super::share::{Share, release};
 use super::table::{ms, publish};
 use super::{Aws, is_built};
 use crate::figures::{Samples, setting};
@@ -86,8 +86,10 @@ pub(crate) async fn run() -> bool {
             row.push(format!("{:.2}", dollars(memory, samples.median())));
         }
         rows.push(row);
-        // A group that has processes cannot be removed: they go to the next one first.
-        drop(move_out(&api));
+        // A group that has processes cannot be removed.
+        for process in [&api.auth, &api.keys, &api.webhooks] {
+            release(process.id()).unwrap();
+        }
     }
     let heads = [
         "MiB",
@@ -100,13 +102,4 @@ pub(crate) async fn run() -> bool {
     ];
     publish("memory", &heads, &rows);
     true
-}
-
-/// Back to where they were.
-fn move_out(api: &Api) -> std::io::Result<()> {
-    let old = std::path::Path::new("/sys/fs/cgroup/cpu/cgroup.procs");
-    let root = if old.exists() { old } else { std::path::Path::new("/sys/fs/cgroup/cgroup.procs") };
-    [&api.auth, &api.keys, &api.webhooks]
-        .into_iter()
-        .try_for_each(|one| std::fs::write(root, one.id().to_string()))
 }

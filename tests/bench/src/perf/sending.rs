@@ -35,8 +35,8 @@ print(time.process_time_ns() - began)
 ";
 
 /// A receiver that takes everything; it ends when it is dropped.
-struct Taker {
-    url: String,
+pub(super) struct Taker {
+    pub(super) url: String,
     serving: JoinHandle<()>,
 }
 
@@ -47,7 +47,7 @@ impl Drop for Taker {
 }
 
 impl Taker {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -135,7 +135,7 @@ pub(crate) async fn parts() -> bool {
 }
 
 /// Events that were published to one webhook: the tasks that the queue would hand out.
-async fn tasks(aws: &Aws, (url, email): (&str, &str), count: u64) -> Vec<Value> {
+pub(super) async fn tasks(aws: &Aws, (url, email): (&str, &str), count: u64) -> Vec<Value> {
     let start = async |name| {
         let mut environment = aws.environment(name);
         environment.insert("RATE_LIMITS".to_owned(), "*.*=off".to_owned());
@@ -166,7 +166,7 @@ async fn tasks(aws: &Aws, (url, email): (&str, &str), count: u64) -> Vec<Value> 
     tasks
 }
 
-fn batch(tasks: &[Value]) -> Value {
+pub(super) fn batch(tasks: &[Value]) -> Value {
     let record = |(n, task): (usize, &Value)| {
         json!({
             "messageId": format!("message-{n}"),
