@@ -7,6 +7,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{
     Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
 };
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder as HttpClient, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use lambda_http::Error;
@@ -50,10 +53,11 @@ pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
-/// Where AWS is and who calls it: the function's role, as Lambda puts it into the environment.
+/// Where AWS is, who calls it (the function's role, as Lambda puts it into the environment), and what the calls go over.
 pub struct Aws {
     region: Region,
     credentials: SharedCredentialsProvider,
+    http: SharedHttpClient,
 }
 
 impl Aws {
@@ -65,6 +69,11 @@ impl Aws {
     /// Who.
     pub fn credentials(&self) -> SharedCredentialsProvider {
         self.credentials.clone()
+    }
+
+    /// Over what. One for all clients: each of their own would read the root certificates again.
+    pub fn http(&self) -> SharedHttpClient {
+        self.http.clone()
     }
 
     #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
@@ -82,6 +91,7 @@ impl Aws {
         Ok(Self {
             region: Region::new(need("AWS_REGION").or_else(|_| need("AWS_DEFAULT_REGION"))?),
             credentials: SharedCredentialsProvider::new(credentials),
+            http: HttpClient::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https(),
         })
     }
 }
@@ -106,6 +116,7 @@ macro_rules! client {
             .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
             .region($aws.region())
             .credentials_provider($aws.credentials())
+            .http_client($aws.http())
             .retry_config($crate::boot::retries())
             .timeout_config($crate::boot::timeouts())
             .interceptor($crate::circuit::Circuit::new($service, $crate::clock::Clock::system()));

@@ -24,7 +24,10 @@ impl Api {
     pub(super) async fn start(aws: &Aws) -> Self {
         let start = async |name| {
             let mut environment = aws.environment(name);
-            environment.insert("RATE_LIMITS".to_owned(), "read.*=off,write.*=off,publish.*=off,verify.*=off".to_owned());
+            environment.insert(
+                "RATE_LIMITS".to_owned(),
+                "read.*=off,write.*=off,publish.*=off,verify.*=off".to_owned(),
+            );
             Process::start(&binary(name).unwrap(), &environment).await
         };
         Self {

@@ -89,7 +89,8 @@ pub(crate) async fn parts() -> bool {
     let count = setting("BENCH_SENDS", 20_000).to_string();
     let (mut rows, mut kept) = (Vec::new(), true);
     for (url, what, most) in [(&taker.url, "HTTP", HTTP_MAX), (&front.url, "HTTPS", HTTPS_MAX)] {
-        for at_once in ["10", "100"] {
+        // Ten messages are a batch: a dispatcher has no more under way at once.
+        for at_once in ["1", "10"] {
             let (bare, bare_rate) = part(&["hyper", url, &count, at_once], trusted).await;
             let (ours, ours_rate) = part(&["send", url, &count, at_once], trusted).await;
             let ratio = times(ours, bare);
