@@ -432,6 +432,17 @@ async fn invitations_are_mails_like_others_five_an_hour_to_one_address_and_five_
     assert_eq!(invite("guest-5@example.com", "192.0.2.9").await.problem(429), "rate_limited");
 }
 
+#[tokio::test]
+async fn a_refresh_that_a_switch_right_after_signing_in_has_overtaken_gets_the_token_of_the_switch() {
+    let (app, _, bob) = colleagues("member").await;
+    let now = app.sign_in(&bob, "bob@example.com").await;
+    let body = json!({ "organization_id": bob.org });
+    let switched = app.post("/auth/organization", &now.token, &body).send().await.expect(200);
+    let body = json!({ "refresh_token": now.refresh_token });
+    let refreshed = app.call(Method::POST, "/auth/refresh").json(&body).send().await.expect(200);
+    assert_eq!(refreshed["refresh_token"], switched["refresh_token"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn switching_while_another_tab_refreshes_logs_nobody_out() {
     for seconds in [0, 60] {

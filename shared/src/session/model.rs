@@ -31,6 +31,8 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it was last refreshed, or began.
     pub refreshed_at: Timestamp,
+    /// When it was last moved to another organisation without being counted.
+    pub moved_at: Option<Timestamp>,
 }
 
 /// What is known of where a person signed in.
@@ -56,7 +58,8 @@ impl Device {
 /// What a refresh that was not simply the next one means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshVerdict {
-    /// The answer to the last refresh was lost, or two tabs raced: the current token once more.
+    /// The answer to the last refresh was lost, or two tabs raced, or one moved the session: the current token
+    /// once more.
     Again,
     /// The session's time is over.
     Expired,
@@ -80,7 +83,8 @@ impl Session {
         device: Device,
         now: Timestamp,
     ) -> Self {
-        Self { id, user, org, epoch, counter: 0, graced: true, device, created_at: now, refreshed_at: now }
+        let (counter, graced, created_at, refreshed_at) = (0, true, now, now);
+        Self { id, user, org, epoch, counter, graced, device, created_at, refreshed_at, moved_at: None }
     }
 
     /// When it ends if it is not refreshed.
@@ -99,12 +103,13 @@ impl Session {
     }
 
     /// The session in another organisation, whose tokens are to be issued anew. That counts as a refresh, so
-    /// that one which races with it gets the same token; right after a refresh it is the one of that.
+    /// that one which races with it gets the same token. Right after a refresh it is the one of that, since somebody
+    /// may still have the one before; and it stays so for as long, or a refresh that comes now would use it up.
     #[must_use]
     pub fn moved(&self, org: Option<OrgId>, now: Timestamp) -> Self {
         let moved = Self { org, ..self.clone() };
         if now.since(self.refreshed_at) <= Self::GRACE {
-            return moved;
+            return Self { moved_at: Some(now), ..moved };
         }
         Self { counter: self.counter.saturating_add(1), refreshed_at: now, graced: true, ..moved }
     }
@@ -115,11 +120,10 @@ impl Session {
             return RefreshVerdict::Expired;
         }
         let one_behind = counter.checked_add(1) == Some(self.counter);
-        if one_behind && self.graced && now.since(self.refreshed_at) <= Self::GRACE {
-            RefreshVerdict::Again
-        } else {
-            RefreshVerdict::Stolen
-        }
+        let is_graced = one_behind && self.graced && now.since(self.refreshed_at) <= Self::GRACE;
+        let is_held =
+            counter == self.counter && self.moved_at.is_some_and(|moved| now.since(moved) <= Self::GRACE);
+        if is_graced || is_held { RefreshVerdict::Again } else { RefreshVerdict::Stolen }
     }
 }
 
@@ -150,6 +154,19 @@ mod tests {
         assert_eq!(session.verdict(3, at(0)), RefreshVerdict::Stolen);
         assert_eq!(session.verdict(9, at(0)), RefreshVerdict::Stolen);
         assert_eq!(session.verdict(u32::MAX, at(0)), RefreshVerdict::Stolen);
+    }
+
+    #[test]
+    fn the_token_of_a_move_that_was_not_counted_stays_the_current_one_for_ten_seconds() {
+        let before = session();
+        let now = before.refreshed_at.plus(Duration::from_secs(10));
+        let moved = before.moved(None, now);
+        assert_eq!(moved, Session { org: None, moved_at: Some(now), ..before.clone() });
+        let at = |seconds| now.plus(Duration::from_secs(seconds));
+        assert_eq!(moved.verdict(5, at(10)), RefreshVerdict::Again);
+        assert_eq!(moved.verdict(5, at(11)), RefreshVerdict::Stolen);
+        let later = before.moved(None, at(1));
+        assert_eq!((later.counter, later.moved_at), (6, None));
     }
 
     #[test]

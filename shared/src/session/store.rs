@@ -29,6 +29,8 @@ struct SessionItem {
     created_at: Timestamp,
     #[serde(with = "millis")]
     refreshed_at: Timestamp,
+    #[serde(default, with = "millis::optional", skip_serializing_if = "Option::is_none")]
+    moved_at: Option<Timestamp>,
 }
 
 fn yes() -> bool {
@@ -37,17 +39,35 @@ fn yes() -> bool {
 
 impl From<SessionItem> for Session {
     fn from(item: SessionItem) -> Self {
-        let SessionItem { session, user, org, epoch, counter, graced, device, created_at, refreshed_at } =
-            item;
-        Self { id: session, user, org, epoch, counter, graced, device, created_at, refreshed_at }
+        Self {
+            id: item.session,
+            user: item.user,
+            org: item.org,
+            epoch: item.epoch,
+            counter: item.counter,
+            graced: item.graced,
+            device: item.device,
+            created_at: item.created_at,
+            refreshed_at: item.refreshed_at,
+            moved_at: item.moved_at,
+        }
     }
 }
 
 impl From<&Session> for SessionItem {
     fn from(session: &Session) -> Self {
-        let Session { id, user, org, epoch, counter, graced, device, created_at, refreshed_at } =
-            session.clone();
-        Self { session: id, user, org, epoch, counter, graced, device, created_at, refreshed_at }
+        Self {
+            session: session.id,
+            user: session.user,
+            org: session.org,
+            epoch: session.epoch,
+            counter: session.counter,
+            graced: session.graced,
+            device: session.device.clone(),
+            created_at: session.created_at,
+            refreshed_at: session.refreshed_at,
+            moved_at: session.moved_at,
+        }
     }
 }
 
@@ -85,7 +105,10 @@ impl Table {
             .table_name(self.name())
             .set_key(Some(keys::session(user, id).attributes()))
             .update_expression("SET #counter = #counter + :one, refreshed_at = :now, graced = :yes")
-            .condition_expression("#counter = :counter AND refreshed_at > :idle AND created_at > :begun")
+            .condition_expression(
+                "#counter = :counter AND refreshed_at > :idle AND created_at > :begun \
+                 AND (attribute_not_exists(moved_at) OR moved_at < :held)",
+            )
             .expression_attribute_names("#counter", "counter")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
@@ -93,6 +116,7 @@ impl Table {
             .expression_attribute_values(":now", number(now.millis()))
             .expression_attribute_values(":idle", number(now.minus(Session::IDLE).millis()))
             .expression_attribute_values(":begun", number(now.minus(Session::LIFE).millis()))
+            .expression_attribute_values(":held", number(now.minus(Session::GRACE).millis()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -126,7 +150,11 @@ impl Table {
             (":now".to_owned(), number(moved.refreshed_at.millis())),
             (":graced".to_owned(), AttributeValue::Bool(moved.graced)),
         ]);
-        let counts = "SET #counter = :next, refreshed_at = :now, graced = :graced";
+        let mut counts = "SET #counter = :next, refreshed_at = :now, graced = :graced".to_owned();
+        if let Some(moved_at) = moved.moved_at {
+            values.insert(":moved".to_owned(), number(moved_at.millis()));
+            counts.push_str(", moved_at = :moved");
+        }
         let change = match moved.org {
             Some(org) => {
                 values.insert(":org".to_owned(), text(org));
