@@ -178,7 +178,7 @@ impl App {
 
     /// The same, while SES does not answer.
     pub async fn send_mails_without_ses(&self, tasks: &[Message]) -> Vec<String> {
-        let mailer = Mailer { ses: aws::ses(&nobody().await), ..self.mailer.clone() };
+        let mailer = Mailer { ses: aws::ses(&nobody()), ..self.mailer.clone() };
         hand_over(&mailer, tasks, Duration::from_secs(10)).await
     }
 
@@ -408,10 +408,12 @@ async fn core(
     }
 }
 
-/// A port that was free a moment ago, and on which nobody listens.
-pub(crate) async fn nobody() -> String {
-    let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
-    format!("http://127.0.0.1:{port}")
+/// An address on which nobody listens: its port is taken for as long as the process lives, so that nobody will.
+pub fn nobody() -> String {
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let taken: &'static tokio::net::TcpSocket = Box::leak(Box::new(taken));
+    format!("http://{}", taken.local_addr().unwrap())
 }
 
 fn mailer(core: Core, services: &Services) -> Mailer {

@@ -16,7 +16,7 @@ mod rotation;
 mod setup;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
-pub use app::App;
+pub use app::{App, nobody};
 pub use call::{Answer, Request};
 pub use capacity::Units;
 pub use faults::{Faults, Harm, Plan};

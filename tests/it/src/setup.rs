@@ -45,7 +45,7 @@ impl App {
 
     /// Starts everything with a table that does not answer.
     pub async fn without_table() -> Self {
-        Self::with(Setup { table_url: Some(nobody().await), ..Setup::default() }).await
+        Self::with(Setup { table_url: Some(nobody()), ..Setup::default() }).await
     }
 
     /// Starts everything, in a deployment that verifies addresses and holds failures of logins back so.

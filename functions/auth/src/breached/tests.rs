@@ -174,9 +174,10 @@ async fn an_answer_without_an_end_is_read_to_its_bound() {
 
 #[tokio::test]
 async fn what_is_logged_of_a_connection_that_fails_names_no_part_of_the_digest() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that nobody else is, and not listening.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", taken.local_addr().unwrap());
     let error = ask(&url, Duration::from_secs(30)).await.unwrap_err();
     assert_eq!(error, "error sending request");
     assert!(!Breached::at(&url).unwrap().knows(&PASSWORD.parse().unwrap()).await);
