@@ -1,6 +1,8 @@
 //! AWS in trouble, seen through the real binaries: callers hear 503 and when to try again, nothing that was
 //! accepted is lost, nothing panics, and nothing has to be restarted.
 
+use std::time::Duration;
+
 use http::Method;
 use it::Answer;
 use serde_json::json;
@@ -14,6 +16,21 @@ fn assert_unavailable(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 503, "{what}: {}", answer.text);
     assert_eq!(answer.problem(503), "unavailable", "{what}");
     assert_eq!(answer.header("retry-after"), Some("1"), "{what}");
+}
+
+/// What a caller gets who tries again for as long as they are told to, now that the service is back: each process
+/// of a function finds that out by itself, after a rest of a second (`shared::circuit`).
+async fn once_back(call: impl AsyncFn() -> Answer) -> Answer {
+    let until_answered = async {
+        loop {
+            let answer = call().await;
+            if answer.status != 503 {
+                return answer;
+            }
+            assert_unavailable(&answer, "back");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), until_answered).await.expect("it did not find out")
 }
 
 fn set(product: &Product, service: Service, kind: FaultKind) {
@@ -43,11 +60,14 @@ async fn while_the_tables_are_in_trouble_callers_hear_503_and_then_everything_go
             assert_unavailable(&answer, &format!("{kind:?} {what}"));
         }
         mend(&product, Service::DynamoDb);
-        let accepted = product.post("/api/events", &token, &event).await.expect(202);
+        let accepted =
+            once_back(async || product.post("/api/events", &token, &event).await).await.expect(202);
         assert_eq!(receiver.next_call().await.header("webhook-id"), accepted["id"].as_str(), "{kind:?}");
-        product.call(Method::GET, "/api/api-keys").bearer(&token).send().await.expect(200);
+        let list = async || product.call(Method::GET, "/api/api-keys").bearer(&token).send().await;
+        once_back(list).await.expect(200);
     }
-    product.call(Method::POST, "/auth/login").json(&login).send().await.expect(200);
+    let sign_in = async || product.call(Method::POST, "/auth/login").json(&login).send().await;
+    once_back(sign_in).await.expect(200);
     assert_eq!(product.stack.panics(), 0);
     product.stack.shutdown().await;
 }
@@ -100,7 +120,8 @@ async fn while_the_queue_is_away_nothing_is_accepted_and_all_else_goes_on() {
         assert_unavailable(&product.post("/api/events", &token, &event).await, &format!("{kind:?}"));
         product.call(Method::GET, "/api/events").bearer(&token).send().await.expect(200);
         mend(&product, Service::Sqs);
-        let accepted = product.post("/api/events", &token, &event).await.expect(202);
+        let accepted =
+            once_back(async || product.post("/api/events", &token, &event).await).await.expect(202);
         assert_eq!(receiver.next_call().await.header("webhook-id"), accepted["id"].as_str(), "{kind:?}");
     }
     assert_eq!(product.stack.panics(), 0);
@@ -125,7 +146,7 @@ async fn a_function_that_starts_while_secrets_manager_is_away_answers_503_until_
     assert_unavailable(&product.post("/api/api-keys/", &token, &key).await, "throttled");
     mend(&product, Service::SecretsManager);
     // The same process, and a path with a slash at its end.
-    product.post("/api/api-keys/", &token, &key).await.expect(201);
+    once_back(async || product.post("/api/api-keys/", &token, &key).await).await.expect(201);
     assert_eq!(product.stack.panics(), 0);
     product.stack.shutdown().await;
 }
