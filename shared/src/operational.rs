@@ -117,12 +117,12 @@ impl Operational {
     ) -> Result<Option<Event>, StoreError> {
         let kind: EventType =
             kind.as_str().parse().map_err(|_| StoreError::Corrupt(format!("`{}`", kind.as_str())))?;
-        let webhooks = self.table.all_webhooks(org).await?;
+        let subscriptions = self.table.subscriptions(org).await?;
         let corrupt = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
         let json = to_raw_value(&data).map_err(corrupt)?;
         let data = EventData::of(&json);
-        let matched = webhooks.iter().filter(|webhook| webhook.names(&kind, &data)).map(|webhook| webhook.id);
-        let matched: Vec<_> = matched.filter(|id| about != Some(*id)).collect();
+        let named = subscriptions.into_iter().filter(|(_, wants)| wants.names(&kind, &data));
+        let matched: Vec<_> = named.map(|(id, _)| id).filter(|id| about != Some(*id)).collect();
         if matched.is_empty() {
             return Ok(None);
         }

@@ -249,10 +249,36 @@ impl Table {
     /// Every item of a partition whose sort key begins as `first` does, the oldest first. For what
     /// is bounded: the answer is read to its end.
     pub(crate) async fn all<T: DeserializeOwned>(&self, first: &Key) -> Result<Vec<T>, StoreError> {
-        let mut items = Vec::new();
-        let mut start = None;
+        self.all_by(first, |query| query).await
+    }
+
+    /// The same, with no more of each item than some attributes: what it costs is the same, what has to be
+    /// carried and read is not.
+    pub(crate) async fn all_with<T: DeserializeOwned>(
+        &self,
+        first: &Key,
+        attributes: &[&str],
+    ) -> Result<Vec<T>, StoreError> {
+        // The form of an item is told by the first three.
+        let names: Vec<_> = ["pk", "sk", "schema"].iter().chain(attributes).collect();
+        let of = |place: usize| format!("#a{place}");
+        let projection = (0..names.len()).map(of).collect::<Vec<_>>().join(", ");
+        let stand_for: HashMap<_, _> =
+            names.iter().enumerate().map(|(place, name)| (of(place), (**name).to_owned())).collect();
+        let with = |query: QueryFluentBuilder| {
+            query.projection_expression(&projection).set_expression_attribute_names(Some(stand_for.clone()))
+        };
+        self.all_by(first, with).await
+    }
+
+    async fn all_by<T: DeserializeOwned>(
+        &self,
+        first: &Key,
+        change: impl Fn(QueryFluentBuilder) -> QueryFluentBuilder,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut items, mut start) = (Vec::new(), None);
         loop {
-            let answer = self.query(first).set_exclusive_start_key(start).send().await?;
+            let answer = change(self.query(first)).set_exclusive_start_key(start).send().await?;
             for item in answer.items.unwrap_or_default() {
                 items.push(from_item(item)?);
             }

@@ -4,3 +4,4 @@ pub(crate) mod batch;
 pub(crate) mod list;
 pub(crate) mod publish;
 pub(crate) mod read;
+pub(crate) mod subscriptions;

@@ -20,6 +20,7 @@ use shared::scope::Scope;
 
 use crate::event_types as t;
 pub use crate::event_types::enforce::Schemas;
+pub use crate::events::subscriptions::Subscriptions;
 use crate::webhooks as w;
 
 /// What this function holds while it runs.
@@ -35,6 +36,16 @@ pub struct Webhooks {
     pub operational: Operational,
     /// What is remembered of event types.
     pub schemas: Schemas,
+    /// What is remembered of what webhooks want.
+    pub subscriptions: Subscriptions,
+}
+
+impl Webhooks {
+    /// One that remembers nothing yet.
+    pub fn new(core: Core, queue: Queue, egress: EgressPolicy, operational: Operational) -> Self {
+        let (schemas, subscriptions) = (Schemas::default(), Subscriptions::default());
+        Self { core, queue, egress, operational, schemas, subscriptions }
+    }
 }
 
 impl FromRef<Webhooks> for Core {

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use shared::boot::{self, boot};
-use webhooks::{Schemas, Webhooks};
+use webhooks::Webhooks;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -13,6 +13,5 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn router() -> Result<Router, lambda_http::Error> {
     let boot = boot("webhooks").await?;
     let (queue, egress, operational) = (boot.queue()?, boot.egress()?, boot.operational()?);
-    let schemas = Schemas::default();
-    Ok(webhooks::router(Webhooks { core: boot.core, queue, egress, operational, schemas }))
+    Ok(webhooks::router(Webhooks::new(boot.core, queue, egress, operational)))
 }

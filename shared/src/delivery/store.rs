@@ -195,6 +195,11 @@ impl TryFrom<DeliveryItem> for Delivery {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct ReplayedItem {
+    webhook: WebhookId,
+}
+
 fn delivery_of(item: Item) -> Result<Delivery, StoreError> {
     from_item::<DeliveryItem>(item)?.try_into()
 }
@@ -249,12 +254,12 @@ impl Table {
         self.deliveries_by_id(org, &ids).await
     }
 
-    /// P12 and P9: every delivery of an event: to the webhooks that it matched, tried or not, and to those that
-    /// got it by a replay.
+    /// P12 and P33: every delivery of an event: to the webhooks that it matched, tried or not, and to those
+    /// that got it by a replay.
     pub async fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
         let mut webhooks = event.matched.clone();
-        let there = self.all_webhooks(event.org).await?;
-        webhooks.extend(there.into_iter().map(|webhook| webhook.id).filter(|id| !event.matched.contains(id)));
+        let replayed: Vec<ReplayedItem> = self.all(&keys::all_replayed_to(event.org, event.id)).await?;
+        webhooks.extend(replayed.into_iter().map(|item| item.webhook));
         let found = self.deliveries_of_event(event.org, event.id, &webhooks).await?;
         let deliveries =
             found.into_iter().zip(webhooks).enumerate().filter_map(|(place, (found, webhook))| {
@@ -385,12 +390,16 @@ impl Table {
 const LATER: Duration = Duration::from_mins(1);
 
 impl Transaction<'_> {
-    /// P12 and P23: a delivery that there was not, of an event from before its webhook (2 writes). Its attempt
-    /// is put into the table as well: see [`Self::reopen_delivery`].
+    /// P12, P33 and P23: a delivery that there was not, of an event that did not match its webhook (3 writes).
+    /// Its attempt is put into the table as well: see [`Self::reopen_delivery`].
     pub fn open_delivery(self, org: OrgId, new: &Delivery, now: Timestamp) -> Result<Self, StoreError> {
-        let (key, item) = (keys::delivery(org, new.id), DeliveryItem::new(org, new));
+        let (key, item, expires) =
+            (keys::delivery(org, new.id), DeliveryItem::new(org, new), Some(expires(new)));
         let at = now.plus(QUEUED_WITHIN + LATER);
-        self.put_new(&key, &item, Some(expires(new)))?.put_due(org, new.id, 1, at)
+        let replayed = ReplayedItem { webhook: new.id.webhook };
+        self.put_new(&key, &item, expires)?
+            .put_new(&keys::replayed_to(org, new.id), &replayed, expires)?
+            .put_due(org, new.id, 1, at)
     }
 
     /// P12, P13 and P23: a delivery that has ended goes on (2 writes, or 3). Refused when it is not as it

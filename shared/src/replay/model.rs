@@ -137,8 +137,9 @@ impl Replay {
     pub fn wants_untried(&self, event: &Event, webhook: &Webhook) -> bool {
         // Data that cannot be read fulfils no condition.
         let data = event.data().ok();
-        let is_for_it =
-            data.is_some_and(|data| webhook.receives(&event.kind, &event.channels, &EventData::of(&data)));
+        let is_for_it = data.is_some_and(|data| {
+            webhook.subscription.receives(&event.kind, &event.channels, &EventData::of(&data))
+        });
         let was_matched = event.matched.contains(&webhook.id);
         self.what != What::Failed
             && !event.operational

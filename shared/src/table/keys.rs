@@ -39,6 +39,8 @@
 //! | P30 | run of a migration | `migration` | `<name>` |
 //! | P31 | how far a segment of a run has come | `migration#<name>` | `segment#<number>` |
 //! | P32 | key of SECRET_KEY under which nothing is sealed any more | `secret-key` | `kid#<kid>` |
+//! | P33 | webhook that got an event by a replay alone | `org#evt` | `to#whk` |
+//! | P34 | how often the webhooks of an organisation have changed | `org` | `webhooks` |
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -322,6 +324,22 @@ pub fn active(hour: i64, org: OrgId) -> Key {
 /// P25: where the organisations of an hour begin in a shard.
 pub fn active_in(hour: i64, shard: u8) -> Key {
     Key::new(format_args!("active#{hour:08}#{shard}"), format_args!("{}_", OrgId::PREFIX))
+}
+
+/// P33: a webhook that did not match an event, and got it by a replay. A sort key that began as a webhook's would
+/// have a migration take it for one.
+pub fn replayed_to(org: OrgId, id: DeliveryId) -> Key {
+    Key::new(format_args!("{org}#{}", id.event), format_args!("to#{}", id.webhook))
+}
+
+/// P33: where the webhooks that got an event by a replay alone begin.
+pub fn all_replayed_to(org: OrgId, event: EventId) -> Key {
+    Key::new(format_args!("{org}#{event}"), "to#")
+}
+
+/// P34: how often the webhooks of an organisation have changed.
+pub fn webhooks_revision(org: OrgId) -> Key {
+    Key::new(org, "webhooks")
 }
 
 /// P28: a type of event that an organisation has written down.

@@ -78,6 +78,23 @@ impl Transaction<'_> {
         Ok(self)
     }
 
+    /// Updates an item, or makes it.
+    pub(crate) fn update_always(
+        mut self,
+        key: &Key,
+        change: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(key.attributes()))
+            .update_expression(change)
+            .set_expression_attribute_values(Some(values))
+            .build()?;
+        self.items.push(TransactWriteItem::builder().update(update).build());
+        Ok(self)
+    }
+
     /// Writes the attributes of `value` into an item where `condition` holds, takes those of `optional`
     /// away that it has not, and leaves all others as they are.
     pub(crate) fn change<T: Serialize>(

@@ -1,13 +1,14 @@
 //! P9: webhooks. A change is written on the version it was made from, or not at all.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{self, Condition};
 use super::header::SealedHeaders;
-use super::model::{Channel, Disabled, EventPattern, RetrySchedule, SealedSecret, Status, Webhook};
+use super::model::{Disabled, RetrySchedule, SealedSecret, Status, Webhook};
+use super::subscription::Subscription;
 use crate::clock::{Timestamp, millis};
 use crate::id::{OrgId, WebhookId};
 use crate::name::{Description, Metadata};
@@ -21,11 +22,8 @@ struct WebhookItem {
     webhook: WebhookId,
     org: OrgId,
     url: String,
-    event_types: Vec<EventPattern>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    channels: Vec<Channel>,
-    #[serde(with = "condition::text", default, skip_serializing_if = "Vec::is_empty")]
-    filter: Vec<Condition>,
+    #[serde(flatten)]
+    subscription: Subscription,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<Description>,
     #[serde(default, skip_serializing_if = "SealedHeaders::is_empty")]
@@ -55,6 +53,44 @@ struct WebhookItem {
     seals: u32,
 }
 
+/// What publishing needs of a webhook's item.
+#[derive(Deserialize)]
+struct SubscriptionItem {
+    webhook: WebhookId,
+    #[serde(flatten)]
+    subscription: Subscription,
+}
+
+impl SubscriptionItem {
+    const ATTRIBUTES: [&str; 4] = ["webhook", "event_types", "channels", "filter"];
+}
+
+#[derive(Serialize, Deserialize)]
+struct RevisionItem {
+    changes: u64,
+    #[serde(with = "millis")]
+    changed_at: Timestamp,
+}
+
+/// How often the webhooks of an organisation have been made, changed and deleted by somebody: as long as it is the
+/// same, so is what they want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    changes: u64,
+    changed_at: Option<Timestamp>,
+}
+
+impl Revision {
+    /// A change is written together with its webhook, but not seen together: who reads this may read what the
+    /// webhook was before, for a moment. By then that is over, whatever clock wrote it.
+    const UNSETTLED: Duration = Duration::from_mins(1);
+
+    /// Whether what is read of the webhooks from now on is what they are in this revision, or a later one.
+    pub fn is_settled_at(self, now: Timestamp) -> bool {
+        self.changed_at.is_none_or(|at| at.plus(Self::UNSETTLED) <= now)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -76,9 +112,7 @@ impl From<WebhookItem> for Webhook {
             id: item.webhook,
             org: item.org,
             url: item.url,
-            event_types: item.event_types,
-            channels: item.channels,
-            filter: item.filter,
+            subscription: item.subscription,
             description: item.description,
             headers: item.headers,
             metadata: item.metadata,
@@ -107,9 +141,7 @@ impl From<&Webhook> for WebhookItem {
             webhook: webhook.id,
             org: webhook.org,
             url: webhook.url,
-            event_types: webhook.event_types,
-            channels: webhook.channels,
-            filter: webhook.filter,
+            subscription: webhook.subscription,
             description: webhook.description,
             headers: webhook.headers,
             metadata: webhook.metadata,
@@ -162,11 +194,31 @@ impl Table {
         Ok(items.into_iter().map(Into::into).collect())
     }
 
-    /// P9: all webhooks of an organisation ([`WEBHOOKS_MAX`] bounds them), the oldest first. The
-    /// read is consistent: a webhook made before a publish is matched.
-    pub async fn all_webhooks(&self, org: OrgId) -> Result<Vec<Webhook>, StoreError> {
-        let items: Vec<WebhookItem> = self.all(&keys::webhooks(org)).await?;
-        Ok(items.into_iter().map(Into::into).collect())
+    /// P9: what all webhooks of an organisation want ([`WEBHOOKS_MAX`] bounds them), the oldest first. The read
+    /// is consistent: a webhook made before a publish is matched.
+    pub async fn subscriptions(&self, org: OrgId) -> Result<Vec<(WebhookId, Subscription)>, StoreError> {
+        let items: Vec<SubscriptionItem> =
+            self.all_with(&keys::webhooks(org), &SubscriptionItem::ATTRIBUTES).await?;
+        Ok(items.into_iter().map(|item| (item.webhook, item.subscription)).collect())
+    }
+
+    /// P9: how many webhooks an organisation has.
+    pub async fn count_webhooks(&self, org: OrgId) -> Result<usize, StoreError> {
+        self.count(&keys::webhooks(org), WEBHOOKS_MAX).await
+    }
+
+    /// P34: the state that the webhooks of an organisation are in. To be read before they are.
+    pub async fn webhooks_revision(&self, org: OrgId) -> Result<Revision, StoreError> {
+        let item: Option<RevisionItem> = self.get(&keys::webhooks_revision(org)).await?;
+        Ok(item.map_or(Revision { changes: 0, changed_at: None }, |item| Revision {
+            changes: item.changes,
+            changed_at: Some(item.changed_at),
+        }))
+    }
+
+    /// P34: nothing is left of it, when nobody can publish in the organisation any more.
+    pub async fn forget_webhooks_revision(&self, org: OrgId) -> Result<(), StoreError> {
+        self.delete_item(&keys::webhooks_revision(org)).await
     }
 
     /// P9: a webhook whose secrets were sealed anew, and which is otherwise as it was read; `false` when it has
@@ -183,32 +235,46 @@ impl Table {
         self.update_item(&keys::webhook(webhook.org, webhook.id), &change, Some(condition), values).await
     }
 
-    /// P9: deletes a webhook; `false` when there is none.
-    pub async fn delete_webhook(&self, org: OrgId, id: WebhookId) -> Result<bool, StoreError> {
-        Ok(self.transaction().delete_webhook(org, id)?.commit().await?.is_ok())
+    /// P9 and P34: deletes a webhook; `false` when there is none.
+    pub async fn delete_webhook(
+        &self,
+        org: OrgId,
+        id: WebhookId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.transaction().delete_webhook(org, id, now)?.commit().await?.is_ok())
     }
 }
 
 impl Transaction<'_> {
-    /// P9: a new webhook (1 write).
+    /// P9 and P34: a new webhook (2 writes).
     pub fn put_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
-        self.put_new(&keys::webhook(webhook.org, webhook.id), &WebhookItem::from(webhook), None)
+        self.put_new(&keys::webhook(webhook.org, webhook.id), &WebhookItem::from(webhook), None)?
+            .count_webhook_change(webhook.org, webhook.updated_at)
     }
 
-    /// P9: takes a webhook away (1 write); refused when there is none.
-    pub fn delete_webhook(self, org: OrgId, id: WebhookId) -> Result<Self, StoreError> {
-        self.delete(&keys::webhook(org, id))
+    /// P9 and P34: takes a webhook away (2 writes); refused when there is none.
+    pub fn delete_webhook(self, org: OrgId, id: WebhookId, now: Timestamp) -> Result<Self, StoreError> {
+        self.delete(&keys::webhook(org, id))?.count_webhook_change(org, now)
     }
 
-    /// P9: a changed webhook, whose version counts up. The change was made from the one before.
+    fn count_webhook_change(self, org: OrgId, now: Timestamp) -> Result<Self, StoreError> {
+        let values =
+            HashMap::from([(":at".to_owned(), number(now.millis())), (":one".to_owned(), number(1))]);
+        let change = "SET changed_at = :at ADD changes :one";
+        self.update_always(&keys::webhooks_revision(org), change, values)
+    }
+
+    /// P9 and P34: a changed webhook, whose version counts up (2 writes). The change was made from the one before.
     pub fn update_webhook(self, webhook: &Webhook) -> Result<Self, StoreError> {
         let (condition, from) = unchanged(webhook.version.saturating_sub(1), webhook.seals);
         let key = keys::webhook(webhook.org, webhook.id);
-        self.put_if(&key, &WebhookItem::from(webhook), None, condition, from)
+        self.put_if(&key, &WebhookItem::from(webhook), None, condition, from)?
+            .count_webhook_change(webhook.org, webhook.updated_at)
     }
 
-    /// P9: switches a webhook off because of its receiver at `url`. Refused when the webhook was deleted, is
-    /// off already, or points elsewhere by now.
+    /// P9: switches a webhook off because of its receiver at `url` (1 write): what it wants stays as it is.
+    /// Refused when the webhook was deleted, is off already, or points elsewhere by now.
     pub fn disable_webhook(self, webhook: &Webhook, why: Disabled) -> Result<Self, StoreError> {
         let (attribute, at) = match why {
             Disabled::Gone { at } => ("gone_at", at),

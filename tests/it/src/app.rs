@@ -113,13 +113,8 @@ impl App {
             dns: Dns::at(names.address()).unwrap(),
             extra_modules: vec!["billing".parse().unwrap()],
         };
-        let webhooks = webhooks::Webhooks {
-            core: of("webhooks"),
-            queue: deliveries.clone(),
-            egress,
-            operational: operational.clone(),
-            schemas: webhooks::Schemas::default(),
-        };
+        let webhooks =
+            webhooks::Webhooks::new(of("webhooks"), deliveries.clone(), egress, operational.clone());
         let functions = Functions {
             auth: auth::router(auth),
             organizations: organizations::router(organizations),

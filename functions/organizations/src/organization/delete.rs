@@ -41,9 +41,10 @@ pub(crate) async fn handler(
 /// a domain that stayed could not be proved by another.
 async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
     let table = &core.table;
-    for webhook in table.all_webhooks(org).await? {
-        table.delete_webhook(org, webhook.id).await?;
+    for (webhook, _) in table.subscriptions(org).await? {
+        table.delete_webhook(org, webhook, core.clock.now()).await?;
     }
+    table.forget_webhooks_revision(org).await?;
     loop {
         let keys = table.api_keys(org, None, 100).await?;
         if keys.is_empty() {

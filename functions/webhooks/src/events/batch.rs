@@ -118,17 +118,17 @@ pub(crate) async fn handler(
 ) -> Result<Json<Answer>, Problem> {
     let org = caller.org();
     // For all of them: a webhook made before the call is matched.
-    let webhooks = state.core.table.all_webhooks(org).await?;
+    let subscriptions = state.subscriptions.of(&state.core, org).await?;
     let trace = TraceContext::of(&headers);
     let publish = |(place, item): (usize, Item)| {
-        let (state, webhooks, header, trace) = (&state, &webhooks, &header, trace.clone());
+        let (state, subscriptions, header, trace) = (&state, &subscriptions, &header, trace.clone());
         async move {
             match item {
                 Item::Wrong(problem) => Err(problem),
                 Item::Event(request, digest) => {
                     let key = header.as_ref().and_then(|key| key.of_part(publish::ROUTE, place));
                     let request = request.within(trace);
-                    accept(state, org, (key, digest), &request, Some(webhooks)).await
+                    accept(state, org, (key, digest), &request, Some(subscriptions)).await
                 }
             }
         }

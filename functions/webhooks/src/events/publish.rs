@@ -29,8 +29,9 @@ use shared::problem::{Kind, Problem, Violation};
 use shared::queue::QueueError;
 use shared::table::StoreError;
 use shared::trace::TraceContext;
-use shared::webhook::{Channel, EventData, EventType, Webhook};
+use shared::webhook::{Channel, EventData, EventType, Subscription};
 
+use super::subscriptions::List;
 use crate::Webhooks;
 
 pub(super) const ROUTE: &str = "POST /api/events";
@@ -88,7 +89,7 @@ impl FromFields for Request {
                 .and_then(IdempotencyKey::parse)
                 .ok_or_else(|| Violation::new("invalid_format", rule))
         });
-        let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
+        let channels = fields.texts("channels", Subscription::CHANNELS_MAX);
         Some(Self { r#type: kind?, data: data?.to_owned(), id, channels, trace: None })
     }
 }
@@ -178,19 +179,19 @@ pub(crate) async fn handler(
     Ok((StatusCode::ACCEPTED, axum::Json(Answer::from(event))).into_response())
 }
 
-/// Accepts an event, once under each key. `webhooks` are those of the organisation, where they were read.
+/// Accepts an event, once under each key. `subscriptions` are those of the organisation, where they were read.
 pub(super) async fn accept(
     state: &Webhooks,
     org: OrgId,
     (header, digest): (Option<IdempotencyKey>, BodyDigest),
     request: &Request,
-    webhooks: Option<&[Webhook]>,
+    subscriptions: Option<&List>,
 ) -> Result<Event, Problem> {
     let claim = header.or_else(|| request.id.clone()).map(|key| Claim::new(org, &key, ROUTE, digest));
     check(state, org, claim.as_ref(), request).await?;
     let event = match claim {
-        None => publish(state, org, new_id(state)?, request, webhooks).await?,
-        Some(claim) => publish_once(state, org, &claim, request, webhooks).await?,
+        None => publish(state, org, new_id(state)?, request, subscriptions).await?,
+        Some(claim) => publish_once(state, org, &claim, request, subscriptions).await?,
     };
     Ok(event)
 }
@@ -222,7 +223,7 @@ async fn publish_once(
     org: OrgId,
     claim: &Claim,
     request: &Request,
-    webhooks: Option<&[Webhook]>,
+    subscriptions: Option<&List>,
 ) -> Result<Event, Error> {
     let table = &state.core.table;
     let (id, until) = match open(state, claim).await? {
@@ -232,7 +233,7 @@ async fn publish_once(
             return event.ok_or_else(|| Error::NoEvent(id.to_string()));
         }
     };
-    let published = publish(state, org, id, request, webhooks).await;
+    let published = publish(state, org, id, request, subscriptions).await;
     // The record only saves a repetition from waiting or from sending twice: what it says is not
     // worth failing for.
     let noted = match &published {
@@ -280,25 +281,23 @@ async fn publish(
     org: OrgId,
     id: EventId,
     request: &Request,
-    webhooks: Option<&[Webhook]>,
+    subscriptions: Option<&List>,
 ) -> Result<Event, Error> {
     let Webhooks { core, queue, operational, .. } = state;
     operational.note_active(org, id.made_at()).await?;
-    let read = match webhooks {
-        Some(_) => Vec::new(),
-        None => core.table.all_webhooks(org).await?,
+    let subscriptions = match subscriptions {
+        Some(read) => read.clone(),
+        None => state.subscriptions.of(core, org).await?,
     };
     let data = EventData::of(&request.data);
-    let matched = webhooks
-        .unwrap_or(&read)
-        .iter()
-        .filter(|webhook| webhook.receives(&request.r#type, &request.channels, &data));
+    let matched =
+        subscriptions.iter().filter(|(_, wants)| wants.receives(&request.r#type, &request.channels, &data));
     let event = Event {
         id,
         org,
         kind: request.r#type.clone(),
         body: Event::body(id, &request.r#type, &request.data)?,
-        matched: matched.map(|webhook| webhook.id).collect(),
+        matched: matched.map(|(id, _)| *id).collect(),
         channels: request.channels.clone(),
         operational: false,
         publishers_trace: request.trace.clone(),

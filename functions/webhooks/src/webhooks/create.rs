@@ -22,7 +22,7 @@ use shared::problem::{Kind, Problem, Violation};
 use shared::table::StoreError;
 use shared::webhook::{
     Channel, Condition, EventPattern, HeaderChanges, RetrySchedule, SealedHeaders, SealedSecret,
-    SigningSecret, Status, WEBHOOKS_MAX, Webhook,
+    SigningSecret, Status, Subscription, WEBHOOKS_MAX, Webhook,
 };
 
 use super::view::View;
@@ -72,7 +72,7 @@ impl FromFieldsWith<Webhooks> for Request {
     fn from_fields_with(fields: &mut Fields<'_>, state: &Webhooks) -> Option<Self> {
         let url = fields.text("url").and_then(|url| check_url(fields, url, state));
         let event_types = fields.texts("event_types", EVENT_TYPES_MAX);
-        let channels = fields.texts("channels", Webhook::CHANNELS_MAX);
+        let channels = fields.texts("channels", Subscription::CHANNELS_MAX);
         let filter = fields.objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read);
         let headers = fields.optional_object("headers", HeaderChanges::read).unwrap_or_default();
         let description = fields.optional_text("description");
@@ -210,7 +210,7 @@ async fn create(
     let (Webhooks { core, .. }, org) = (state, caller.org());
     // Two at once can both be the last one: the bound holds to within the number of them.
     let now = core.clock.now();
-    if core.table.all_webhooks(org).await?.len() >= WEBHOOKS_MAX {
+    if core.table.count_webhooks(org).await? >= WEBHOOKS_MAX {
         return Err(before(core, claim, now).await?.unwrap_or(Error::TooMany));
     }
     let id = WebhookId::new(now, &core.entropy)?;
@@ -225,9 +225,11 @@ async fn create(
         id,
         org,
         url: request.url,
-        event_types: request.event_types,
-        channels: request.channels,
-        filter: request.filter,
+        subscription: Subscription {
+            event_types: request.event_types,
+            channels: request.channels,
+            filter: request.filter,
+        },
         description: request.description,
         headers: SealedHeaders::default().after(&headers).map_err(Error::Headers)?,
         metadata: request.metadata.unwrap_or_default(),

@@ -22,11 +22,11 @@ pub(crate) async fn handler(
     origin: Origin,
     PathId(id): PathId<WebhookId>,
 ) -> Result<StatusCode, Problem> {
-    let (table, org) = (&core.table, caller.org());
-    let entry = caller.entry(&origin, Action::WebhookDeleted, core.clock.now()).on(id);
+    let (table, org, now) = (&core.table, caller.org(), core.clock.now());
+    let entry = caller.entry(&origin, Action::WebhookDeleted, now).on(id);
     let kind = OperationalKind::WebhookDeleted;
     let event = operational.prepare(org, kind, Some(id), json!({ "id": id })).await?;
-    let build = || table.transaction().delete_webhook(org, id)?.tell(event.as_ref());
+    let build = || table.transaction().delete_webhook(org, id, now)?.tell(event.as_ref());
     if table.commit_audited(org, &[entry], build).await?.is_err() {
         return Err(Problem::not_found());
     }

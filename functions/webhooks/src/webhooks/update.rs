@@ -19,7 +19,7 @@ use shared::principal::Principal;
 use shared::problem::{Kind, Problem, Violation};
 use shared::webhook::{
     Channel, Condition, EventPattern, HeaderChanges, RetrySchedule, SealedHeaderChanges, SealedHeaders,
-    Webhook,
+    Subscription, Webhook,
 };
 
 use super::create::{EVENT_TYPES_MAX, UrlText, check_url, schedule};
@@ -77,7 +77,7 @@ impl FromFieldsWith<Webhooks> for Request {
         Some(Self {
             url,
             event_types: fields.patch_texts("event_types", EVENT_TYPES_MAX),
-            channels: fields.patch_texts("channels", Webhook::CHANNELS_MAX),
+            channels: fields.patch_texts("channels", Subscription::CHANNELS_MAX),
             filter: fields.patch_objects("filter", Condition::PER_WEBHOOK_MAX, Condition::read),
             headers: fields.patch_object("headers", HeaderChanges::read),
             description: fields.patch_text("description"),
@@ -114,6 +114,7 @@ impl Request {
         now: Timestamp,
     ) -> Result<Webhook, Violation> {
         let seconds = self.timeout_seconds.clone().apply(Some(old.timeout_seconds));
+        let wanted = old.subscription;
         Ok(Webhook {
             headers: match headers {
                 Patch::Keep => old.headers,
@@ -121,9 +122,11 @@ impl Request {
                 Patch::Set(changes) => old.headers.after(changes)?,
             },
             url: self.url.clone().or(old.url),
-            channels: self.channels.clone().apply(Some(old.channels)).unwrap_or_default(),
-            filter: self.filter.clone().apply(Some(old.filter)).unwrap_or_default(),
-            event_types: self.event_types.clone().apply(Some(old.event_types)).unwrap_or_default(),
+            subscription: Subscription {
+                event_types: self.event_types.clone().apply(Some(wanted.event_types)).unwrap_or_default(),
+                channels: self.channels.clone().apply(Some(wanted.channels)).unwrap_or_default(),
+                filter: self.filter.clone().apply(Some(wanted.filter)).unwrap_or_default(),
+            },
             description: self.description.clone().apply(old.description),
             metadata: self.metadata.clone().apply(Some(old.metadata)).unwrap_or_default(),
             timeout_seconds: seconds.unwrap_or(Webhook::TIMEOUT_SECONDS_DEFAULT),

@@ -85,9 +85,9 @@ impl View {
         Self {
             id: webhook.id,
             url: webhook.url,
-            event_types: webhook.event_types,
-            channels: webhook.channels,
-            filter: webhook.filter,
+            event_types: webhook.subscription.event_types,
+            channels: webhook.subscription.channels,
+            filter: webhook.subscription.filter,
             headers: webhook.headers.masked(),
             description: webhook.description,
             metadata: webhook.metadata,

@@ -5,4 +5,5 @@ mod idempotency;
 mod list;
 mod publish;
 mod read;
+mod subscriptions;
 mod trace;

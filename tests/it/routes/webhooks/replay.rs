@@ -93,6 +93,37 @@ async fn a_dry_run_counts_and_the_replay_sends_what_was_counted_once() {
 }
 
 #[tokio::test]
+async fn what_came_by_a_replay_alone_stays_in_the_event_s_list_when_its_webhook_is_gone() {
+    let (app, ada, _receiver, webhook, missing) = with_gap().await;
+    app.advance(1);
+    start(&app, &ada, &webhook.id, &json!({ "what": "missing" })).await;
+    pass(&app, 5).await;
+    let gone = app.call(http::Method::DELETE, &format!("/api/webhooks/{}", webhook.id)).bearer(&ada.token);
+    assert_eq!(gone.send().await.status, 204);
+    let early = format!("/api/events/{}", missing[0]);
+    let shown = app.get(&early, &ada.token).send().await.expect(200);
+    let counts = json!({ "pending": 0, "parked": 0, "delivered": 1, "exhausted": 0, "skipped": 0, "failed_internally": 0 });
+    assert_eq!(shown["deliveries"], counts);
+    let listed = app.get(&format!("{early}/deliveries"), &ada.token).send().await.expect(200);
+    assert_eq!(listed["data"][0]["webhook_id"], webhook.id);
+}
+
+#[tokio::test]
+async fn an_event_is_read_without_the_webhooks_that_it_has_nothing_to_do_with() {
+    let app = App::start().await;
+    let ada = app.register(EMAIL).await;
+    let event = app.publish(&ada, "a.b", &json!({})).await;
+    let receiver = app.receiver().await;
+    for _ in 0..3 {
+        app.webhook(&ada, &receiver).await;
+    }
+    app.charged();
+    app.get(&format!("/api/events/{event}"), &ada.token).send().await.expect(200);
+    let read = |call: &str| (call.to_owned(), it::Units { reads: 1, writes: 0 });
+    assert_eq!(app.charged(), [read("GetItem"), read("Query")], "the event, and who got it by a replay");
+}
+
+#[tokio::test]
 async fn time_and_types_bound_a_replay() {
     let (app, ada, receiver, webhook) = App::with_webhook().await;
     let mut of_type = Vec::new();
