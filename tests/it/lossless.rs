@@ -47,7 +47,7 @@ async fn whatever_fails_while_a_backlog_drains_or_a_replay_runs_nothing_is_lost(
 }
 
 fn plans() -> impl Iterator<Item = (u64, u64, Harm)> {
-    let harms = [Harm::Fails, Harm::Dies];
+    let harms = [Harm::Fails, Harm::Throttled, Harm::Dies];
     (1..=2).flat_map(move |seed| {
         [60, 200].into_iter().flat_map(move |rate| harms.map(|harm| (seed, rate, harm)))
     })

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 /// How many seeds, if `BENCH_SEEDS` does not say, and how many of a thousand calls are struck in each.
 const SEEDS: u64 = 50;
 const PER_MILLE: [u64; 3] = [20, 100, 200];
-const HARMS: [Harm; 2] = [Harm::Fails, Harm::Dies];
+const HARMS: [Harm; 3] = [Harm::Fails, Harm::Throttled, Harm::Dies];
 const AT_ONCE: usize = 4;
 
 /// By chance.
@@ -43,6 +43,7 @@ pub(crate) async fn by_points() -> bool {
 const fn said(harm: Harm) -> &'static str {
     match harm {
         Harm::Fails => "the call fails",
+        Harm::Throttled => "the call is throttled",
         Harm::Dies => "the function dies",
     }
 }

@@ -1,8 +1,10 @@
 //! Clients of the local services, as the functions have them, and a count of their calls.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents, SharedCredentialsProvider,
 };
@@ -63,9 +65,15 @@ pub(crate) fn dynamodb(url: &str, counted: Counted) -> aws_sdk_dynamodb::Client 
     aws_sdk_dynamodb::Client::from_conf(config!(aws_sdk_dynamodb, url).interceptor(counted).build())
 }
 
+/// As often as the functions' clients try, without the waiting.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(Duration::from_millis(1))
+}
+
 /// The same, some of whose calls fail.
 pub(crate) fn faulty_dynamodb(url: &str, counted: Counted, faults: Faults) -> aws_sdk_dynamodb::Client {
-    let config = config!(aws_sdk_dynamodb, url).interceptor(counted).interceptor(faults);
+    let config = config!(aws_sdk_dynamodb, url).retry_config(retries());
+    let config = config.interceptor(counted).interceptor(faults);
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
@@ -79,7 +87,8 @@ pub(crate) fn sqs(url: &str) -> aws_sdk_sqs::Client {
 
 /// The same, some of whose calls fail.
 pub(crate) fn faulty_sqs(url: &str, faults: Faults) -> aws_sdk_sqs::Client {
-    aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, url).interceptor(faults).build())
+    let config = config!(aws_sdk_sqs, url).retry_config(retries());
+    aws_sdk_sqs::Client::from_conf(config.interceptor(faults).build())
 }
 
 pub(crate) fn ses(url: &str) -> aws_sdk_sesv2::Client {

@@ -1,16 +1,21 @@
-//! Faults between the product and AWS: a call fails before it is made, or after it has taken effect; or the
-//! function dies there, and nothing that it would have done afterwards is done.
+//! Faults between the product and AWS: a call fails before it is made, or after it has taken effect; the service
+//! throttles it, however often it is tried; or the function dies there, and nothing that it would have done
+//! afterwards is done.
 //!
-//! Each call has two points, one before it and one after. Which of them are struck, a [`Plan`] says: by
+//! Each call has two points, one before it and one after. What is throttled has not taken effect: that strikes only
+//! before. Which of them are struck, a [`Plan`] says: by
 //! chance, where the same seed means the same draws, or one point by its number.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use axum::Router;
+use http::StatusCode;
 use tokio::sync::watch;
 
 /// What happens at a point that is struck.
@@ -18,6 +23,8 @@ use tokio::sync::watch;
 pub enum Harm {
     /// The call fails, and the function goes on with that.
     Fails,
+    /// The service refuses it and each repetition of it, because there are too many; the function goes on with that.
+    Throttled,
     /// The function ends, as a process does that is killed.
     Dies,
 }
@@ -111,25 +118,26 @@ impl Faults {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn point(&self, place: &'static str) -> Result<(), BoxError> {
+    fn point(&self, place: Place) -> Result<Option<Throttled>, BoxError> {
         // Whoever is dead calls nobody.
         if *self.dead.borrow() {
             return Err("the function is dead".into());
         }
-        let harm = self.inside().pass();
+        let harm = self.inside().pass(place);
         match harm {
-            None => Ok(()),
-            Some(Harm::Fails) => Err(place.into()),
+            None => Ok(None),
+            Some(Harm::Throttled) => Ok(Some(Throttled)),
+            Some(Harm::Fails) => Err(place.said().into()),
             Some(Harm::Dies) => {
                 self.dead.send_replace(true);
-                Err(place.into())
+                Err(place.said().into())
             }
         }
     }
 }
 
 impl Inside {
-    fn pass(&mut self) -> Option<Harm> {
+    fn pass(&mut self, place: Place) -> Option<Harm> {
         if !self.on {
             return None;
         }
@@ -140,6 +148,7 @@ impl Inside {
             Plan::At(this, harm) => (point == this).then_some(harm),
             Plan::ByChance { per_mille, harm, .. } => (self.draw() % 2000 < per_mille).then_some(harm),
         };
+        let struck = struck.filter(|harm| place == Place::Before || *harm != Harm::Throttled);
         self.made += usize::from(struck.is_some());
         struck
     }
@@ -153,26 +162,71 @@ impl Inside {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    After,
+}
+
+impl Place {
+    const fn said(self) -> &'static str {
+        match self {
+            Self::Before => "a fault before the call",
+            Self::After => "a fault after the call",
+        }
+    }
+}
+
+/// Marks an operation all of whose attempts are refused.
+#[derive(Debug)]
+struct Throttled;
+
+impl Storable for Throttled {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Where a service answers whatever it is asked as DynamoDB and SQS do when they are asked too much.
+static THROTTLING: LazyLock<String> = LazyLock::new(|| {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let json = [("content-type", "application/x-amz-json-1.0")];
+            let body = r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#;
+            let answer = move || async move { (StatusCode::BAD_REQUEST, json, body) };
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, Router::new().fallback(answer)).await.unwrap();
+        });
+    });
+    url
+});
+
 impl Intercept for Faults {
     fn name(&self) -> &'static str {
         "Faults"
     }
 
-    fn read_before_transmit(
+    fn modify_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.point("a fault before the call")
+        if config.load::<Throttled>().is_none() {
+            let Some(throttled) = self.point(Place::Before)? else { return Ok(()) };
+            config.interceptor_state().store_put(throttled);
+        }
+        Ok(context.request_mut().set_uri(THROTTLING.as_str())?)
     }
 
     fn read_before_deserialization(
         &self,
         _: &BeforeDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.point("a fault after the call")
+        if config.load::<Throttled>().is_none() { self.point(Place::After).map(drop) } else { Ok(()) }
     }
 }
