@@ -10,6 +10,7 @@ mod front;
 mod functions;
 mod growth;
 mod memory;
+mod plot;
 mod process;
 mod sending;
 mod share;

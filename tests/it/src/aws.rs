@@ -10,6 +10,10 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_sdk_dynamodb::error::BoxError;
 
+use shared::entropy::Entropy;
+use shared::table::Table;
+use stack::{Service, Services};
+
 use crate::capacity::Units;
 use crate::faults::Faults;
 
@@ -59,6 +63,12 @@ macro_rules! config {
             .credentials_provider(credentials())
             .endpoint_url($url)
     };
+}
+
+/// The table of local services, for what would take too long through the API.
+pub fn table(services: &Services) -> Table {
+    let client = dynamodb(services.endpoint(Service::DynamoDb), Counted::default());
+    Table::new(client, services.table_name("Table").to_owned(), Entropy::system())
 }
 
 pub(crate) fn dynamodb(url: &str, counted: Counted) -> aws_sdk_dynamodb::Client {

@@ -17,6 +17,7 @@ mod setup;
 
 pub use account::{Account, MadeWebhook, PASSWORD};
 pub use app::{App, nobody};
+pub use aws::table;
 pub use call::{Answer, Request};
 pub use capacity::Units;
 pub use faults::{Faults, Harm, Plan};

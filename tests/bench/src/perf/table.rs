@@ -3,8 +3,13 @@
 
 use std::time::Duration;
 
-/// Prints a table, and writes it down if that is wanted.
+/// Whether what is measured is to be written down.
 #[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
+pub(super) fn is_written() -> bool {
+    std::env::var("BENCH_WRITE").as_deref() == Ok("1")
+}
+
+/// Prints a table, and writes it down if that is wanted.
 pub(super) fn publish(name: &str, heads: &[&str], rows: &[Vec<String>]) {
     let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
     let mut table = line(heads.to_vec()) + &line(vec!["---"; heads.len()]).replace(' ', "");
@@ -12,7 +17,7 @@ pub(super) fn publish(name: &str, heads: &[&str], rows: &[Vec<String>]) {
         table += &line(row.iter().map(String::as_str).collect());
     }
     println!("{table}");
-    if std::env::var("BENCH_WRITE").as_deref() != Ok("1") {
+    if !is_written() {
         return;
     }
     let path = it::repository().join("docs/performance.md");
