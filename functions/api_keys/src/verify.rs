@@ -246,13 +246,16 @@ async fn verify(state: &ApiKeys, org: OrgId, request: &Request) -> Result<Answer
             }
         }
     }
-    if answer.valid {
-        core.note_use(&key, secret, now).await;
-    }
+    // Neither waits for the other, and the verdict depends on neither.
+    let noted = async {
+        if answer.valid {
+            core.note_use(&key, secret, now).await;
+        }
+    };
     let (subject, counted) = (key.id.to_string(), answer.code.counted());
     let counted = core.limiter.note(&state.usage, &subject, counted, now, &core.entropy);
-    if let Err(error) = counted.await {
-        // The verdict is what the caller waits for; it does not depend on a statistic.
+    let ((), counted) = tokio::join!(noted, counted);
+    if let Err(error) = counted {
         tracing::warn!(%error, key = %key.id, "a use was not counted");
     }
     Ok(answer)
