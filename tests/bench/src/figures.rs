@@ -1,5 +1,6 @@
 //! Samples and what is said of them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Times that were measured.
@@ -32,6 +33,12 @@ impl Samples {
 #[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
 pub(crate) fn setting(name: &str, or: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
+}
+
+/// A folder of the functions' binaries, if `BENCH_FUNCTIONS` names one.
+#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
+pub(crate) fn functions() -> Option<PathBuf> {
+    std::env::var_os("BENCH_FUNCTIONS").map(PathBuf::from)
 }
 
 /// In milliseconds, to the microsecond.

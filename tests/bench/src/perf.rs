@@ -52,10 +52,8 @@ const OF_THE_API: [&str; 4] = ["auth", "organizations", "api_keys", "webhooks"];
 
 /// The release binary of a function or a floor: from `BENCH_FUNCTIONS`, a folder as `cargo build` or
 /// `cargo lambda build` makes it, or from `target/release`.
-#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
 fn binary(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("BENCH_FUNCTIONS")
-        .map_or_else(|| it::repository().join("target/release"), PathBuf::from);
+    let folder = crate::figures::functions().unwrap_or_else(|| it::repository().join("target/release"));
     [folder.join(name).join("bootstrap"), folder.join(name)].into_iter().find(|path| path.is_file())
 }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::Method;
 use it::{PASSWORD, Request};
 use serde_json::{Value, json};
-use stack::{Options, Stack};
+use stack::{Binaries, Options, Stack};
 
-/// The product's template, without limits on routes: what is measured is not whether somebody is stopped.
+/// The product's template, without limits on routes: what is measured is not whether somebody is stopped. Its functions
+/// are those of `BENCH_FUNCTIONS`, a folder as `cargo build --release` makes it, or are built as this program was.
 pub(crate) fn unlimited() -> Options {
     let given = [("EgressAllowHttp", "true"), ("RateLimits", "*.*=off")];
     let parameters = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Options { parameters, ..Options::new(it::repository().join("template.yaml")) }
+    let binaries = crate::figures::functions().map_or(Binaries::Build, Binaries::In);
+    Options { parameters, binaries, ..Options::new(it::repository().join("template.yaml")) }
 }
 
 /// The running product.
