@@ -10,6 +10,7 @@ mod front;
 mod functions;
 mod growth;
 mod memory;
+mod others;
 mod plot;
 mod process;
 mod sending;

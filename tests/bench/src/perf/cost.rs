@@ -2,6 +2,7 @@
 //! Lambda charges at the memory size of `template.yaml`. The processor's part of that time is measured; what a call to a
 //! service of AWS makes a function wait is assumed, in `docs/prices.json`, since nothing here can measure it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use it::PASSWORD;
@@ -140,7 +141,7 @@ pub(crate) async fn run() -> bool {
         return false;
     }
     let (aws, prices) = (Aws::start().await, Prices::read());
-    let mut rows = Vec::new();
+    let (mut rows, mut dollars) = (Vec::new(), BTreeMap::new());
     for (operation, function, took) in operations(&aws).await {
         let (of_dynamodb, of_sqs, requests) = counted(operation);
         // What a queue hands out, and deletes, is not the function's to wait for.
@@ -150,6 +151,7 @@ pub(crate) async fn run() -> bool {
         let gigabytes = f64::from(u32::try_from(memory).unwrap()) / 1024.0;
         let compute =
             ((took + waits).as_secs_f64() * 1e3).ceil() / 1e3 * gigabytes * prices.gb_second() * 1e6;
+        dollars.insert(operation, compute + requests);
         rows.push(vec![
             operation.to_owned(),
             memory.to_string(),
@@ -170,5 +172,6 @@ pub(crate) async fn run() -> bool {
         "$ in all",
     ];
     publish("cost", &heads, &rows);
+    super::others::compare(&prices.0, &dollars);
     true
 }
