@@ -13,6 +13,7 @@ mod memory;
 mod others;
 mod plot;
 mod process;
+mod room;
 mod sending;
 mod share;
 mod size;

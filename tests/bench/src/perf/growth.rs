@@ -122,7 +122,7 @@ impl Axis {
                 ("growth-events", "events in its log", [10, 1000, most("BENCH_EVENTS_MAX", 1_000_000)])
             }
             Self::Organizations => {
-                ("growth-organizations", "organisations", [1, 100, most("BENCH_ORGANIZATIONS_MAX", 2000)])
+                ("growth-organizations", "organisations", [1, 100, most("BENCH_ORGANIZATIONS_MAX", 10_000)])
             }
         }
     }

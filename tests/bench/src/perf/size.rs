@@ -48,5 +48,6 @@ pub(crate) fn run() -> bool {
         ]);
     }
     publish("size", &["Binary", "What it is", "MB", "MB, packed", "Target, MB"], &rows);
+    super::room::run();
     kept
 }
