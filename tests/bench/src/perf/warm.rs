@@ -52,9 +52,15 @@ fn is(status: u64) -> impl FnMut(&Value) {
     move |answer| drop(expect(status, answer))
 }
 
-async fn of_floors(aws: &Aws, (warm, count): (u64, u64)) -> [Measured; 2] {
+/// The bare functions; the one with a read gets the webhook's item, as ours does.
+async fn of_floors(aws: &Aws, (warm, count): (u64, u64), (org, webhook): (&str, &str)) -> [Measured; 2] {
     let mut hello = Process::start(&binary("hello_http").unwrap(), &aws.environment("hello_http")).await;
-    let mut get = Process::start(&binary("hello_get").unwrap(), &aws.environment("hello_get")).await;
+    let mut environment = aws.environment("hello_get");
+    environment.insert("FLOOR_PK".to_owned(), org.to_owned());
+    environment.insert("FLOOR_SK".to_owned(), webhook.to_owned());
+    let mut get = Process::start(&binary("hello_get").unwrap(), &environment).await;
+    let found = get.invoke(&request("GET", "/health")).await.0;
+    assert_eq!(expect(200, &found), json!({ "found": true }));
     let event = |_| request("GET", "/health");
     [
         measure(&mut hello, "bare `lambda_http`", (warm, count), event, is(200)).await,
@@ -102,11 +108,19 @@ async fn of_keys(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<M
     ]
 }
 
-async fn of_webhooks(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<Measured> {
-    let key = api.key(token, "Publisher").await;
+async fn make_webhook(api: &mut Api, token: &str) -> String {
     let body = json!({ "url": "https://receiver.example.com/hook" });
     let made = api.webhooks.invoke(&by(token, with(&body, request("POST", "/api/webhooks")))).await.0;
-    let path = format!("/api/webhooks/{}", text(&expect(201, &made)["id"]));
+    text(&expect(201, &made)["id"])
+}
+
+async fn of_webhooks(
+    api: &mut Api,
+    (token, webhook): (&str, &str),
+    (warm, count): (u64, u64),
+) -> Vec<Measured> {
+    let key = api.key(token, "Publisher").await;
+    let path = format!("/api/webhooks/{webhook}");
     let read = |_| by(token, request("GET", &path));
     let read = measure(&mut api.webhooks, "read a webhook with a token", (warm, count), read, is(200)).await;
     let publish = |n| {
@@ -126,13 +140,14 @@ pub(crate) async fn run() -> bool {
     let counts = (50, setting("BENCH_CALLS", 400));
     let mut api = Api::start(&aws).await;
     let credentials = api.register("ada@example.com").await;
-    let token = text(&credentials["access_token"]);
-    let [hello, get] = of_floors(&aws, counts).await;
+    let (token, org) = (text(&credentials["access_token"]), text(&credentials["organization"]["id"]));
+    let webhook = make_webhook(&mut api, &token).await;
+    let [hello, get] = of_floors(&aws, counts, (&org, &webhook)).await;
     let mut measured = of_auth(&mut api, &credentials, counts).await;
     measured.extend(of_keys(&mut api, &token, counts).await);
-    measured.extend(of_webhooks(&mut api, &token, counts).await);
+    measured.extend(of_webhooks(&mut api, (&token, &webhook), counts).await);
     // Once more, in case the machine has become another meanwhile: the floor is the mean of both.
-    let [hello_after, get_after] = of_floors(&aws, counts).await;
+    let [hello_after, get_after] = of_floors(&aws, counts, (&org, &webhook)).await;
     let floors = [(hello.cpu + hello_after.cpu) / 2, (get.cpu + get_after.cpu) / 2];
     let cpu_of = |name: &str| measured.iter().find(|one| one.name == name).map(|one| one.cpu).unwrap();
     let held = [

@@ -1,4 +1,5 @@
-//! The least that a function behind an HTTP API can be which reads one item of a table with the SDK.
+//! The least that a function behind an HTTP API can be which reads one item of a table with the SDK: the one of
+//! `FLOOR_PK` and `FLOOR_SK`, if these are set.
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,6 +10,11 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
+/// A part of the key; one that no item has where the variable is not set.
+fn key(name: &str) -> String {
+    Some(variable(name)).filter(|value| !value.is_empty()).unwrap_or_else(|| "floor".to_owned())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = aws_sdk_dynamodb::Config::builder()
@@ -17,15 +23,10 @@ async fn main() -> Result<(), Error> {
         .credentials_provider(Credentials::new("local", "local", None, None, "floor"))
         .endpoint_url(variable("AWS_ENDPOINT_URL_DYNAMODB"));
     let client = &aws_sdk_dynamodb::Client::from_conf(config.build());
-    let table = &variable("TABLE_NAME");
+    let (table, [pk, sk]) = (&variable("TABLE_NAME"), &["FLOOR_PK", "FLOOR_SK"].map(key));
     let get = move || {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        client
-            .get_item()
-            .table_name(table)
-            .consistent_read(true)
-            .key("pk", text("floor"))
-            .key("sk", text("floor"))
+        client.get_item().table_name(table).consistent_read(true).key("pk", text(pk)).key("sk", text(sk))
     };
     // As the functions do: connect while that is not slowed down by a small memory.
     get().send().await?;
