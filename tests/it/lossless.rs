@@ -26,31 +26,43 @@ async fn without_faults_what_was_parked_and_what_was_missed_arrives_once() {
 
 #[tokio::test]
 async fn whatever_fails_between_two_calls_nothing_accepted_is_lost() {
-    let mut all = Tally::default();
-    for (seed, per_mille, harm) in plans() {
-        let tally = run(Plan::ByChance { seed, per_mille, harm }).await;
-        assert_eq!(tally.lost, 0, "seed {seed}, {per_mille} of a thousand, {harm:?}: {tally:?}");
-        all = all.and(tally);
+    for harm in HARMS {
+        let mut all = Tally::default();
+        for (seed, per_mille) in seeds() {
+            let tally = run(Plan::ByChance { seed, per_mille, harm }).await;
+            assert_eq!(tally.lost, 0, "seed {seed}, {per_mille} of a thousand, {harm:?}: {tally:?}");
+            all = all.and(tally);
+        }
+        assert_struck(harm, all);
     }
-    assert!(all.faults > 50 && all.delivered > 25, "the faults struck, and most arrived: {all:?}");
 }
 
 #[tokio::test]
 async fn whatever_fails_while_a_backlog_drains_or_a_replay_runs_nothing_is_lost() {
-    let mut all = Tally::default();
-    for (seed, per_mille, harm) in plans() {
-        let tally = run_outage(Plan::ByChance { seed, per_mille, harm }).await;
-        assert_eq!(tally.lost, 0, "seed {seed}, {per_mille} of a thousand, {harm:?}: {tally:?}");
-        all = all.and(tally);
+    for harm in HARMS {
+        let mut all = Tally::default();
+        for (seed, per_mille) in seeds() {
+            let tally = run_outage(Plan::ByChance { seed, per_mille, harm }).await;
+            assert_eq!(tally.lost, 0, "seed {seed}, {per_mille} of a thousand, {harm:?}: {tally:?}");
+            all = all.and(tally);
+        }
+        assert_struck(harm, all);
     }
-    assert!(all.faults > 50 && all.delivered > 50, "the faults struck, and most arrived: {all:?}");
 }
 
-fn plans() -> impl Iterator<Item = (u64, u64, Harm)> {
-    let harms = [Harm::Fails, Harm::Throttled, Harm::Dies];
-    (1..=2).flat_map(move |seed| {
-        [60, 200].into_iter().flat_map(move |rate| harms.map(|harm| (seed, rate, harm)))
-    })
+const HARMS: [Harm; 3] = [Harm::Fails, Harm::Throttled, Harm::Dies];
+
+fn seeds() -> impl Iterator<Item = (u64, u64)> {
+    (1..=2).flat_map(|seed| [60, 200].map(|per_mille| (seed, per_mille)))
+}
+
+/// The harm was done, and most arrived all the same.
+fn assert_struck(harm: Harm, all: Tally) {
+    assert!(all.faults > 20 && all.delivered > 10, "{harm:?}: {all:?}");
+    if harm == Harm::Throttled {
+        // Each is refused as often as it is tried.
+        assert!(it::throttled() > all.faults, "{all:?}, of which {} were answered", it::throttled());
+    }
 }
 
 /// A function that dies between two calls repeats at most the calls of its batch that it had not recorded yet.

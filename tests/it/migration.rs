@@ -296,7 +296,7 @@ async fn what_comes_back_from_an_earlier_state_of_the_table_keeps_its_key_after_
     let earlier = app.core.table.webhook(org, id).await.unwrap().unwrap();
     app.rotate_and_settle().await;
     app.migrate(reseal()).await.unwrap();
-    app.core.table.delete_webhook(org, id, App::START).await.unwrap();
+    app.core.table.forget_webhook(org, id).await.unwrap();
     app.core.table.transaction().put_webhook(&earlier).unwrap().commit().await.unwrap().unwrap();
     assert_eq!(app.core.table.unused_keys().await.unwrap().len(), 1);
     app.advance(60);

@@ -208,6 +208,9 @@ pub(super) fn expires(delivery: &Delivery) -> Timestamp {
     delivery.id.event.made_at().plus(Event::KEPT)
 }
 
+/// Webhooks that got an event by a replay alone and are shown with it: as many as an organisation can have.
+const REPLAYED_MAX: u16 = 1000;
+
 impl Table {
     /// P9, P10 and P12 for several deliveries, in one call, each item once. An item that cannot be
     /// read is the trouble of its own delivery only.
@@ -255,10 +258,11 @@ impl Table {
     }
 
     /// P12 and P33: every delivery of an event: to the webhooks that it matched, tried or not, and to those
-    /// that got it by a replay.
+    /// that got it by a replay, of these the [`REPLAYED_MAX`] newest at the most.
     pub async fn deliveries_of(&self, event: &Event) -> Result<Vec<Delivery>, StoreError> {
         let mut webhooks = event.matched.clone();
-        let replayed: Vec<ReplayedItem> = self.all(&keys::all_replayed_to(event.org, event.id)).await?;
+        let first = keys::all_replayed_to(event.org, event.id);
+        let replayed: Vec<ReplayedItem> = self.page(&first, None, REPLAYED_MAX).await?;
         webhooks.extend(replayed.into_iter().map(|item| item.webhook));
         let found = self.deliveries_of_event(event.org, event.id, &webhooks).await?;
         let deliveries =

@@ -62,6 +62,7 @@ struct SubscriptionItem {
 }
 
 impl SubscriptionItem {
+    /// A step of the schema that makes one of them from another attribute needs that one here.
     const ATTRIBUTES: [&str; 4] = ["webhook", "event_types", "channels", "filter"];
 }
 
@@ -74,7 +75,7 @@ struct RevisionItem {
 
 /// How often the webhooks of an organisation have been made, changed and deleted by somebody: as long as it is the
 /// same, so is what they want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
     changes: u64,
     changed_at: Option<Timestamp>,
@@ -85,9 +86,10 @@ impl Revision {
     /// webhook was before, for a moment. By then that is over, whatever clock wrote it.
     const UNSETTLED: Duration = Duration::from_mins(1);
 
-    /// Whether what is read of the webhooks from now on is what they are in this revision, or a later one.
+    /// Whether what is read of the webhooks from `now` on is what they are in this revision, or a later one. Where
+    /// no change was ever counted, nobody knows.
     pub fn is_settled_at(self, now: Timestamp) -> bool {
-        self.changed_at.is_none_or(|at| at.plus(Self::UNSETTLED) <= now)
+        self.changed_at.is_some_and(|at| at.plus(Self::UNSETTLED) <= now)
     }
 }
 
@@ -210,13 +212,13 @@ impl Table {
     /// P34: the state that the webhooks of an organisation are in. To be read before they are.
     pub async fn webhooks_revision(&self, org: OrgId) -> Result<Revision, StoreError> {
         let item: Option<RevisionItem> = self.get(&keys::webhooks_revision(org)).await?;
-        Ok(item.map_or(Revision { changes: 0, changed_at: None }, |item| Revision {
+        Ok(item.map_or_else(Revision::default, |item| Revision {
             changes: item.changes,
             changed_at: Some(item.changed_at),
         }))
     }
 
-    /// P34: nothing is left of it, when nobody can publish in the organisation any more.
+    /// P34: takes it away with its organisation.
     pub async fn forget_webhooks_revision(&self, org: OrgId) -> Result<(), StoreError> {
         self.delete_item(&keys::webhooks_revision(org)).await
     }
@@ -235,14 +237,9 @@ impl Table {
         self.update_item(&keys::webhook(webhook.org, webhook.id), &change, Some(condition), values).await
     }
 
-    /// P9 and P34: deletes a webhook; `false` when there is none.
-    pub async fn delete_webhook(
-        &self,
-        org: OrgId,
-        id: WebhookId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(self.transaction().delete_webhook(org, id, now)?.commit().await?.is_ok())
+    /// P9: takes a webhook away with its organisation, in which nobody publishes any more.
+    pub async fn forget_webhook(&self, org: OrgId, id: WebhookId) -> Result<(), StoreError> {
+        self.delete_item(&keys::webhook(org, id)).await
     }
 }
 

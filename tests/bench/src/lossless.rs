@@ -24,7 +24,8 @@ pub(crate) async fn by_seeds() -> bool {
     kept
 }
 
-/// Every point once, before each call and after it; or each `BENCH_STRIDE`th, for a machine with less time.
+/// Every point once, before each call and after it (what is throttled has no effect, so nothing is struck after it);
+/// or each `BENCH_STRIDE`th, for a machine with less time.
 pub(crate) async fn by_points() -> bool {
     let stride = usize::try_from(crate::figures::setting("BENCH_STRIDE", 1)).unwrap_or(1).max(1);
     head("The point that is struck");

@@ -6,6 +6,7 @@
 //! before. Which of them are struck, a [`Plan`] says: by
 //! chance, where the same seed means the same draws, or one point by its number.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::{
@@ -34,7 +35,8 @@ pub enum Harm {
 pub enum Plan {
     /// None.
     Nowhere,
-    /// So many of a thousand calls, half of them before they take effect; drawn by the seed.
+    /// So many of a thousand calls, half of them before they take effect, or all where they are throttled; drawn by
+    /// the seed.
     ByChance {
         /// Of the draws.
         seed: u64,
@@ -146,7 +148,10 @@ impl Inside {
         let struck = match self.plan {
             Plan::Nowhere => None,
             Plan::At(this, harm) => (point == this).then_some(harm),
-            Plan::ByChance { per_mille, harm, .. } => (self.draw() % 2000 < per_mille).then_some(harm),
+            Plan::ByChance { per_mille, harm, .. } => {
+                let of = if harm == Harm::Throttled { 1000 } else { 2000 };
+                (self.draw() % of < per_mille).then_some(harm)
+            }
         };
         let struck = struck.filter(|harm| place == Place::Before || *harm != Harm::Throttled);
         self.made += usize::from(struck.is_some());
@@ -185,6 +190,14 @@ impl Storable for Throttled {
     type Storer = StoreReplace<Self>;
 }
 
+/// Requests that were answered so.
+static THROTTLED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests were throttled in this process, in all runs.
+pub fn throttled() -> usize {
+    THROTTLED.load(Ordering::Relaxed)
+}
+
 /// Where a service answers whatever it is asked as DynamoDB and SQS do when they are asked too much.
 static THROTTLING: LazyLock<String> = LazyLock::new(|| {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -195,7 +208,10 @@ static THROTTLING: LazyLock<String> = LazyLock::new(|| {
         runtime.block_on(async {
             let json = [("content-type", "application/x-amz-json-1.0")];
             let body = r#"{"__type":"com.amazonaws#ThrottlingException","message":"Rate exceeded"}"#;
-            let answer = move || async move { (StatusCode::BAD_REQUEST, json, body) };
+            let answer = move || async move {
+                THROTTLED.fetch_add(1, Ordering::Relaxed);
+                (StatusCode::BAD_REQUEST, json, body)
+            };
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             axum::serve(listener, Router::new().fallback(answer)).await.unwrap();
         });

@@ -20,7 +20,7 @@ pub use app::{App, nobody};
 pub use aws::table;
 pub use call::{Answer, Request};
 pub use capacity::Units;
-pub use faults::{Faults, Harm, Plan};
+pub use faults::{Faults, Harm, Plan, throttled};
 pub use names::{Manner, NameServer};
 pub use observed::Observed;
 pub use queue::Message;

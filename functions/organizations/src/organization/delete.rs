@@ -42,7 +42,7 @@ pub(crate) async fn handler(
 async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
     let table = &core.table;
     for (webhook, _) in table.subscriptions(org).await? {
-        table.delete_webhook(org, webhook, core.clock.now()).await?;
+        table.forget_webhook(org, webhook).await?;
     }
     table.forget_webhooks_revision(org).await?;
     loop {

@@ -212,7 +212,7 @@ async fn a_delivery_whose_webhook_is_deleted_while_it_is_called_is_recorded_all_
     let id: shared::id::DeliveryId = format!("dlv_{}{}", &event[4..], &webhook.id[4..]).parse().unwrap();
     let (org, now) = (ada.org.parse().unwrap(), app.core.clock.now());
     let read = app.core.table.webhook(org, id.webhook).await.unwrap().unwrap();
-    assert!(app.core.table.delete_webhook(org, id.webhook, App::START).await.unwrap());
+    app.core.table.forget_webhook(org, id.webhook).await.unwrap();
     // What the dispatcher records that read the webhook before it was deleted.
     let outcome = shared::delivery::Outcome::Rejected { status: 410, retry_after: None };
     let attempt =

@@ -3,6 +3,8 @@
 use http::Method;
 use it::{Account, App, MadeWebhook};
 use serde_json::{Value, json};
+use shared::id::WebhookId;
+use shared::webhook::Webhook;
 
 /// Enough for a list that is kept.
 const MANY: usize = 8;
@@ -36,12 +38,19 @@ async fn with_webhooks(count: usize) -> (App, Account, Vec<MadeWebhook>) {
     (app, ada, webhooks)
 }
 
+/// Publishes until the list is kept, so that what follows is a change of a list that is.
+async fn keep(app: &App, ada: &Account) {
+    app.advance(60);
+    app.get("/api/webhooks", &ada.token).send().await.expect(200);
+    for _ in 0..2 {
+        publish(app, ada).await;
+    }
+    assert_eq!(calls(app, ada).await, ["GetItem", "PutItem"], "the list is kept");
+}
+
 async fn with_a_kept_list() -> (App, Account, Vec<MadeWebhook>) {
     let (app, ada, webhooks) = with_webhooks(MANY).await;
-    for _ in 0..2 {
-        assert_eq!(matched(&app, &ada).await, MANY);
-    }
-    assert_eq!(calls(&app, &ada).await, ["GetItem", "PutItem"], "the list is kept");
+    keep(&app, &ada).await;
     (app, ada, webhooks)
 }
 
@@ -67,26 +76,45 @@ async fn a_short_list_is_read_each_time_which_costs_as_much() {
 #[tokio::test]
 async fn a_webhook_that_is_made_changed_or_deleted_counts_from_the_next_publish_on() {
     let (app, ada, webhooks) = with_a_kept_list().await;
-    let one = format!("/api/webhooks/{}", webhooks[0].id);
-    let change = |method: Method, path: &str, body: Value| {
-        let call = app.call(method, path).bearer(&ada.token).json(&body);
-        async { call.send().await.status.is_success() }
-    };
-    let receiver = app.receiver().await;
-    assert!(change(Method::POST, "/api/webhooks", json!({ "url": receiver.url() })).await);
+    let (one, receiver) = (format!("/api/webhooks/{}", webhooks[0].id), app.receiver().await);
+    let exists = json!([{ "path": "$.n", "op": "exists", "value": true }]);
+    let changes = [
+        (Method::POST, "/api/webhooks", json!({ "url": receiver.url() }), MANY + 1),
+        (Method::PATCH, &one, json!({ "event_types": ["c.*"] }), MANY),
+        (Method::PATCH, &one, json!({ "event_types": ["a.*"] }), MANY + 1),
+        (Method::PATCH, &one, json!({ "channels": ["x"] }), MANY),
+        (Method::PATCH, &one, json!({ "channels": null }), MANY + 1),
+        (Method::PATCH, &one, json!({ "filter": exists }), MANY),
+        (Method::PATCH, &one, json!({ "filter": null }), MANY + 1),
+        (Method::DELETE, &one, json!({}), MANY),
+    ];
+    for (method, path, body, then) in changes {
+        let ada = app.sign_in(&ada, "ada@example.com").await;
+        keep(&app, &ada).await;
+        let change = app.call(method, path).bearer(&ada.token).json(&body).send().await;
+        assert!(change.status.is_success(), "{body}: {}", change.text);
+        assert_eq!(matched(&app, &ada).await, then, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_changes_counts_as_well() {
+    let (app, ada, webhooks) = with_a_kept_list().await;
+    let (table, org) = (&app.core.table, ada.org.parse().unwrap());
+    let like = table.webhook(org, webhooks[0].id.parse().unwrap()).await.unwrap().unwrap();
+    let other = Webhook { id: WebhookId::new(App::START, &app.core.entropy).unwrap(), ..like };
+    table.transaction().put_webhook(&other).unwrap().commit().await.unwrap().unwrap();
     assert_eq!(matched(&app, &ada).await, MANY + 1);
-    assert!(change(Method::PATCH, &one, json!({ "event_types": ["c.*"] })).await);
-    assert_eq!(matched(&app, &ada).await, MANY);
-    assert!(change(Method::PATCH, &one, json!({ "event_types": ["a.*"], "channels": ["x"] })).await);
-    assert_eq!(matched(&app, &ada).await, MANY);
-    assert!(change(Method::PATCH, &one, json!({ "channels": null })).await);
-    assert_eq!(matched(&app, &ada).await, MANY + 1);
-    let filter = json!({ "filter": [{ "path": "$.n", "op": "exists", "value": true }] });
-    assert!(change(Method::PATCH, &one, filter).await);
-    assert_eq!(matched(&app, &ada).await, MANY);
-    assert!(change(Method::DELETE, &one, json!({})).await);
-    assert_eq!(matched(&app, &ada).await, MANY);
-    assert_eq!(matched(&app, &ada).await, MANY);
+}
+
+#[tokio::test]
+async fn a_list_of_which_no_change_was_ever_counted_is_read_each_time() {
+    let (app, ada, _) = with_webhooks(MANY).await;
+    app.core.table.forget_webhooks_revision(ada.org.parse().unwrap()).await.unwrap();
+    publish(&app, &ada).await;
+    for _ in 0..3 {
+        assert_eq!(calls(&app, &ada).await, ["GetItem", "Query", "PutItem"]);
+    }
 }
 
 #[tokio::test]
@@ -112,6 +140,7 @@ async fn whoever_publishes_while_others_make_webhooks_misses_none_that_was_made_
     let (app, ada, _) = with_a_kept_list().await;
     let receiver = app.receiver().await;
     for made in 0..5 {
+        keep(&app, &ada).await;
         let body = json!({ "url": receiver.url() });
         let make = || app.post("/api/webhooks", &ada.token, &body).send();
         let (first, second, before, while_made) =
@@ -130,11 +159,15 @@ async fn whoever_publishes_while_others_make_webhooks_misses_none_that_was_made_
 #[tokio::test]
 async fn the_list_of_one_organisation_is_not_that_of_another() {
     let (app, ada, _) = with_a_kept_list().await;
-    let bob = app.register("bob@example.com").await;
-    for _ in 0..3 {
-        assert_eq!(matched(&app, &bob).await, 0);
+    let (bob, receiver) = (app.register("bob@example.com").await, app.receiver().await);
+    for _ in 0..=MANY {
+        app.webhook(&bob, &receiver).await;
     }
-    assert_eq!(matched(&app, &ada).await, MANY);
+    let ada = app.sign_in(&ada, "ada@example.com").await;
+    for (who, webhooks) in [(&bob, MANY + 1), (&ada, MANY)] {
+        keep(&app, who).await;
+        assert_eq!(matched(&app, who).await, webhooks);
+    }
 }
 
 #[tokio::test]
