@@ -32,7 +32,7 @@ async fn once_back(call: impl AsyncFn() -> Answer) -> Answer {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), until_answered).await.expect("it did not find out")
+    tokio::time::timeout(Duration::from_secs(30), until_answered).await.expect("it did not find out")
 }
 
 fn set(product: &Product, service: Service, kind: FaultKind) {
