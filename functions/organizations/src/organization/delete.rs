@@ -4,6 +4,7 @@
 //! end by themselves, and the audit log stays.
 
 use axum::extract::State;
+use futures_util::{TryStreamExt, stream};
 use http::StatusCode;
 use shared::audit::{Action, Origin};
 use shared::context::Core;
@@ -41,27 +42,22 @@ pub(crate) async fn handler(
 /// a domain that stayed could not be proved by another.
 async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
     let table = &core.table;
-    for (webhook, _) in table.subscriptions(org).await? {
-        table.forget_webhook(org, webhook).await?;
-    }
+    let webhooks = table.subscriptions(org).await?;
+    each(webhooks, |(webhook, _)| table.forget_webhook(org, webhook)).await?;
     table.forget_webhooks_revision(org).await?;
     loop {
         let keys = table.api_keys(org, None, 100).await?;
         if keys.is_empty() {
             break;
         }
-        for key in keys {
-            table.forget_api_key(org, key.key.id).await?;
-        }
+        each(keys, |key| table.forget_api_key(org, key.key.id)).await?;
     }
     loop {
         let types = table.event_types(org, None, 100).await?;
         if types.is_empty() {
             break;
         }
-        for registered in types {
-            table.forget_event_type(&registered).await?;
-        }
+        each(types, |registered| async move { table.forget_event_type(&registered).await }).await?;
     }
     for domain in table.domains(org).await? {
         let verified = domain.status != DomainStatus::Pending;
@@ -69,8 +65,15 @@ async fn clean_up(core: &Core, org: OrgId) -> Result<(), StoreError> {
         // Refused when somebody gave it up meanwhile.
         let _ = gone;
     }
-    for member in table.all_members(org).await? {
-        table.forget_membership(org, member.user).await?;
-    }
-    Ok(())
+    let members = table.all_members(org).await?;
+    each(members, |member| table.forget_membership(org, member.user)).await
+}
+
+/// Takes some away, several at once: a thousand one after the other would take longer than a call may.
+async fn each<T, F>(all: Vec<T>, forget: impl FnMut(T) -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    const AT_ONCE: usize = 16;
+    stream::iter(all.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, forget).await
 }
