@@ -59,10 +59,31 @@ impl Transaction<'_> {
 
     /// Updates an item where `condition` holds. `names` stand for attributes whose names DynamoDB reserves.
     pub(crate) fn update(
-        mut self,
+        self,
         key: &Key,
         change: &str,
         condition: &str,
+        names: &[(&str, &str)],
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        self.update_where(key, change, Some(condition), names, values)
+    }
+
+    /// Updates an item, or makes it.
+    pub(crate) fn update_always(
+        self,
+        key: &Key,
+        change: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Self, StoreError> {
+        self.update_where(key, change, None, &[], values)
+    }
+
+    fn update_where(
+        mut self,
+        key: &Key,
+        change: &str,
+        condition: Option<&str>,
         names: &[(&str, &str)],
         values: HashMap<String, AttributeValue>,
     ) -> Result<Self, StoreError> {
@@ -70,26 +91,9 @@ impl Transaction<'_> {
             .table_name(self.table.name())
             .set_key(Some(key.attributes()))
             .update_expression(change)
-            .condition_expression(condition)
+            .set_condition_expression(condition.map(str::to_owned))
             .set_expression_attribute_names(stands_for(names))
             .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .build()?;
-        self.items.push(TransactWriteItem::builder().update(update).build());
-        Ok(self)
-    }
-
-    /// Updates an item, or makes it.
-    pub(crate) fn update_always(
-        mut self,
-        key: &Key,
-        change: &str,
-        values: HashMap<String, AttributeValue>,
-    ) -> Result<Self, StoreError> {
-        let update = Update::builder()
-            .table_name(self.table.name())
-            .set_key(Some(key.attributes()))
-            .update_expression(change)
-            .set_expression_attribute_values(Some(values))
             .build()?;
         self.items.push(TransactWriteItem::builder().update(update).build());
         Ok(self)
