@@ -16,7 +16,7 @@ use lambda_http::Error;
 use tower::util::MapRequestLayer;
 use tower::{ServiceBuilder, ServiceExt as _};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
@@ -30,7 +30,7 @@ use crate::entropy::Entropy;
 use crate::http::finish;
 use crate::limit::Limiter;
 use crate::mail::MailQueue;
-use crate::observe::{Lines, OURS, Observer, Subject, Told, log_panics};
+use crate::observe::{Lines, Observer, Subject, Told, log_panics};
 use crate::operational::Operational;
 use crate::problem::Problem;
 use crate::queue::Queue;
@@ -199,8 +199,8 @@ impl Boot {
 
 /// JSON lines at the level that Lambda's logging configuration asks for. Call it once, first.
 ///
-/// Only our own code gets more talkative than `info`: at finer levels the runtime and the SDK write
-/// down whole events and answers, with what is secret in them.
+/// None is finer than `info`: below that the runtime and the SDK write down whole events and answers, with what is
+/// secret in them.
 #[expect(clippy::disallowed_methods, reason = "Lambda's own variables, which are no settings of ours")]
 pub fn logs() {
     let lines = tracing_subscriber::registry().with(filter(&log_level()));
@@ -249,15 +249,11 @@ fn least(level: &str) -> &'static str {
     }
 }
 
-fn filter(level: &str) -> Targets {
-    let all = |level| Targets::new().with_default(level);
-    let ours = |level| all(LevelFilter::INFO).with_targets(OURS.iter().map(|ours| (*ours, level)));
+fn filter(level: &str) -> LevelFilter {
     match level {
-        "trace" => ours(LevelFilter::TRACE),
-        "debug" => ours(LevelFilter::DEBUG),
-        "warn" => all(LevelFilter::WARN),
-        "error" => all(LevelFilter::ERROR),
-        _ => all(LevelFilter::INFO),
+        "error" => LevelFilter::ERROR,
+        "warn" => LevelFilter::WARN,
+        _ => LevelFilter::INFO,
     }
 }
 
@@ -337,8 +333,6 @@ pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     #[test]
@@ -350,19 +344,9 @@ mod tests {
     }
 
     #[test]
-    fn a_fine_level_is_for_our_own_code_only() {
-        let finest = |level, target: &str| {
-            let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
-            levels.into_iter().find(|one| filter(level).would_enable(target, one))
-        };
-        for ours in OURS {
-            assert_eq!(finest("trace", ours), Some(Level::TRACE), "{ours}");
-            assert_eq!(finest("debug", &format!("{ours}::http")), Some(Level::DEBUG), "{ours}");
-        }
-        for others in ["aws_smithy_runtime", "lambda_runtime", "hyper"] {
-            assert_eq!(finest("trace", others), Some(Level::INFO), "{others}");
-            let levels = ["warn", "error", "info", "", "x=y"].map(|level| finest(level, others).unwrap());
-            assert_eq!(levels, [Level::WARN, Level::ERROR, Level::INFO, Level::INFO, Level::INFO]);
-        }
+    fn no_line_is_finer_than_info() {
+        let all = ["trace", "debug", "info", "warn", "error", "", "x=y"].map(filter);
+        let info = LevelFilter::INFO;
+        assert_eq!(all, [info, info, info, LevelFilter::WARN, LevelFilter::ERROR, info, info]);
     }
 }

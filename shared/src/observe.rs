@@ -26,7 +26,7 @@ use tracing::Instrument;
 use url::Url;
 
 pub use emf::{DIMENSIONS, NAMESPACE};
-pub use lines::{Lines, OURS};
+pub use lines::Lines;
 pub use metric::{Metric, Unit};
 pub use redact::redacted;
 pub use sentry::Dsn;

@@ -19,7 +19,7 @@ use super::redacted;
 use crate::clock::Clock;
 
 /// The crates whose lines are ours.
-pub const OURS: [&str; 11] = [
+const OURS: [&str; 11] = [
     "shared",
     "auth",
     "organizations",
