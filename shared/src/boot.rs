@@ -1,14 +1,14 @@
 //! How a function starts: logs, settings, clients, one call to each service so that the first
 //! request finds everything warm, and then the runtime.
 
+mod transport;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
     Credentials, Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder as HttpClient, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -38,6 +38,8 @@ use crate::router::without_last_slash;
 use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
+
+use self::transport::http_client;
 
 /// What a function is started with.
 pub struct Boot {
@@ -81,6 +83,8 @@ impl Aws {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let need =
             |name: &str| variable(name).ok_or_else(|| ConfigError::bad(name, "is missing; Lambda sets it"));
+        // What OpenSSL calls them, and everything that reads the system's roots.
+        let chosen = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| variable(name).is_some());
         let credentials = Credentials::new(
             need("AWS_ACCESS_KEY_ID")?,
             need("AWS_SECRET_ACCESS_KEY")?,
@@ -91,7 +95,7 @@ impl Aws {
         Ok(Self {
             region: Region::new(need("AWS_REGION").or_else(|_| need("AWS_DEFAULT_REGION"))?),
             credentials: SharedCredentialsProvider::new(credentials),
-            http: HttpClient::new().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build_https(),
+            http: http_client(chosen),
         })
     }
 }

@@ -288,6 +288,17 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// The error and everything below it. What an `io::Error` wraps is not its `source` but its inside.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| {
+        let cause: &'a (dyn Error + 'static) = *cause;
+        match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
+}
+
 /// A problem as it is written (RFC 9457, with `code`, `request_id` and `errors` beside).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Problem")]

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use shared::delivery::{Outcome, Unreachable};
+use shared::problem::causes;
 
 use crate::egress::EgressError;
 
@@ -59,15 +60,4 @@ fn ended(cause: &(dyn Error + 'static)) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let kind = cause.downcast_ref().map(io::Error::kind);
     matches!(kind, Some(BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
-}
-
-/// The error and everything below it. What an `io::Error` wraps is not its `source` but its inside.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause| {
-        let cause: &'a (dyn Error + 'static) = *cause;
-        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        }
-    })
 }

@@ -1,0 +1,157 @@
+//! Certificates are made when they are needed, and shown by a server that answers every call with nothing.
+
+use std::io;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_sdk_dynamodb::types::AttributeValue;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+/// Somebody who signs certificates.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    fn roots(&self) -> TrustStore {
+        TrustStore::empty().with_pem_certificate(self.pem.as_str())
+    }
+}
+
+/// What has come to a server.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+/// A DynamoDB whose certificate this authority has signed.
+struct Service {
+    url: String,
+    seen: Arc<Seen>,
+}
+
+impl Service {
+    async fn start(authority: &Authority) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority.issuer).unwrap().der().clone();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let (acceptor, seen) = (TlsAcceptor::from(Arc::new(config)), Arc::<Seen>::default());
+        let counted = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(acceptor.clone(), stream, Arc::clone(&counted)));
+            }
+        });
+        Self { url, seen }
+    }
+
+    /// What a call comes to that is tried twice, and how many connections and calls have come by then.
+    async fn asked_over(&self, transport: &SharedHttpClient) -> (bool, [usize; 2]) {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::ZERO))
+            .endpoint_url(&self.url)
+            .http_client(transport.clone());
+        let get = Client::from_conf(config.build()).get_item().table_name("t");
+        let answer = get.key("pk", AttributeValue::S("k".to_owned())).send().await;
+        let Seen { connections, calls } = &*self.seen;
+        (answer.is_ok(), [connections, calls].map(|number| number.load(Ordering::SeqCst)))
+    }
+}
+
+async fn answer(acceptor: TlsAcceptor, stream: TcpStream, seen: Arc<Seen>) -> io::Result<()> {
+    seen.connections.fetch_add(1, Ordering::SeqCst);
+    let mut stream = acceptor.accept(stream).await?;
+    while stream.read(&mut [0; 16 * 1024]).await? > 0 {
+        seen.calls.fetch_add(1, Ordering::SeqCst);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await?;
+    }
+    Ok(())
+}
+
+fn transport(first: Option<&Authority>, system: &Authority) -> SharedHttpClient {
+    let first = first.map(|authority| First::of(authority.roots()));
+    SharedHttpClient::new(Transport { first, system: trusting(system.roots()) })
+}
+
+#[tokio::test]
+async fn where_the_first_roots_vouch_the_system_s_are_not_asked() {
+    let [amazon, system] = [Authority::new(), Authority::new()];
+    let (transport, service) = (transport(Some(&amazon), &system), Service::start(&amazon).await);
+    assert_eq!(service.asked_over(&transport).await, (true, [1, 1]));
+    assert_eq!(service.asked_over(&transport).await, (true, [1, 2]));
+}
+
+#[tokio::test]
+async fn where_the_first_roots_do_not_vouch_the_system_s_decide_from_then_on() {
+    let [amazon, system] = [Authority::new(), Authority::new()];
+    let (transport, service) = (transport(Some(&amazon), &system), Service::start(&system).await);
+    assert_eq!(service.asked_over(&transport).await, (true, [2, 1]));
+    assert_eq!(service.asked_over(&transport).await, (true, [2, 2]));
+}
+
+#[tokio::test]
+async fn whom_neither_vouches_for_gets_no_call() {
+    let [amazon, system, stranger] = [Authority::new(), Authority::new(), Authority::new()];
+    let (transport, service) = (transport(Some(&amazon), &system), Service::start(&stranger).await);
+    assert_eq!(service.asked_over(&transport).await, (false, [2, 0]));
+    assert_eq!(service.asked_over(&transport).await, (false, [4, 0]));
+}
+
+#[tokio::test]
+async fn where_the_system_s_roots_were_chosen_no_others_count() {
+    let [amazon, system] = [Authority::new(), Authority::new()];
+    let (transport, service) = (transport(None, &system), Service::start(&amazon).await);
+    assert_eq!(service.asked_over(&transport).await, (false, [2, 0]));
+}
+
+#[test]
+fn the_first_roots_are_the_five_that_amazon_publishes() {
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(AMAZON.as_bytes()).map(Result::unwrap).collect();
+    let digests: Vec<_> =
+        roots.iter().map(|root| data_encoding::HEXUPPER.encode(digest(&SHA256, root).as_ref())).collect();
+    assert_eq!(
+        digests,
+        [
+            "8ECDE6884F3D87B1125BA31AC3FCB13D7016DE7F57CC904FE1CB97C6AE98196E",
+            "1BA5B2AA8C65401A82960118F80BEC4F62304D83CEC4713A19C39C011EA46DB4",
+            "18CE6CFE7BF14E60B2E347B8DFE868CB31D02EBB3ADA271569F50343B46DB3A4",
+            "E35D28419ED02025CFA69038CD623962458DA5C695FBDEA3C22B0BFB25897092",
+            "568D6905A2C88708A4B3025190EDCFEDB1974A606A13C6E5290FCB2AE63EDAB5",
+        ]
+    );
+    assert_eq!(RootCertStore::empty().add_parsable_certificates(roots), (5, 0));
+}
