@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
+
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::http::Held;
 use crate::limit::Limiter;
 use crate::observe::Observer;
 use crate::rate::RateLimits;
@@ -37,4 +40,13 @@ pub struct Core {
     pub standings: Arc<StandingCache>,
     /// What the function tells of itself.
     pub observer: Observer,
+}
+
+impl<S> FromRef<Held<S>> for Core
+where
+    Core: FromRef<S>,
+{
+    fn from_ref(held: &Held<S>) -> Self {
+        Self::from_ref(held.state())
+    }
 }

@@ -21,7 +21,7 @@ pub use json::{FromFields, FromFieldsWith, Json};
 pub use openapi::{Example, Operation, RouteRow, Section, document};
 pub use page::{Cursors, Given, Page, PageQuery};
 pub use path::{PathId, PathPair};
-pub use route::{Access, Route};
+pub use route::{Access, Held, Route};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::event::{Activity, Event};
+use crate::http::Held;
 use crate::id::{EventId, OrgId, WebhookId};
 use crate::queue::Queue;
 use crate::table::{StoreError, Table};
@@ -96,6 +98,15 @@ pub struct Operational {
     clock: Clock,
     entropy: Entropy,
     activity: Arc<Activity>,
+}
+
+impl<S> FromRef<Held<S>> for Operational
+where
+    Operational: FromRef<S>,
+{
+    fn from_ref(held: &Held<S>) -> Self {
+        Self::from_ref(held.state())
+    }
 }
 
 impl Operational {

@@ -2,6 +2,8 @@
 //! public, limits before all, problems for unknown paths and methods, request ids, one log line, no slash at
 //! the end.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{FromRef, RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -11,7 +13,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Uri};
 
 use crate::context::Core;
-use crate::http::{Access, Caller, ClientAddress, Route, client_address, finish};
+use crate::http::{Access, Caller, ClientAddress, Held, Route, client_address, finish};
 use crate::principal::{Identity, Person, admit, identify};
 use crate::problem::{Kind, Problem};
 use crate::rate::{By, Class};
@@ -21,27 +23,27 @@ use crate::secret::FrontSecrets;
 pub fn router<S>(routes: Vec<Route<S>>, state: S) -> Router
 where
     Core: FromRef<S>,
-    S: Clone + Send + Sync + 'static,
+    S: Send + Sync + 'static,
 {
-    let core = Core::from_ref(&state);
+    let core = Arc::new(Core::from_ref(&state));
     let mut router = Router::new();
     for route in routes {
         let Route { path, access, class, handler, .. } = route;
         let handler = match access {
             Access::Public => handler,
             Access::Session | Access::Owner | Access::SelfOr(_) | Access::Scope(_) => {
-                handler.route_layer(from_fn_with_state((core.clone(), access, class), authorize))
+                handler.route_layer(from_fn_with_state((Arc::clone(&core), access, class), authorize))
             }
         };
-        let handler = handler.route_layer(from_fn_with_state((core.clone(), class), limit));
+        let handler = handler.route_layer(from_fn_with_state((Arc::clone(&core), class), limit));
         router = router.route(path, handler);
     }
     router
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::of(Kind::MethodNotAllowed) })
-        .layer(from_fn_with_state(core.front, only_through_front))
-        .layer(from_fn_with_state((core.clock, core.entropy, core.observer), finish))
-        .with_state(state)
+        .layer(from_fn_with_state(core.front.clone(), only_through_front))
+        .layer(from_fn_with_state((core.clock.clone(), core.entropy.clone(), core.observer.clone()), finish))
+        .with_state(Held::new(state))
 }
 
 /// Where calls have to come through the front, one that does not gets no further, whatever it asks for. One
@@ -67,7 +69,7 @@ async fn only_through_front(
 /// Counts the call against the limit that its address has with routes of this class, before anything is
 /// looked up for it.
 async fn limit(
-    State((core, class)): State<(Core, Class)>,
+    State((core, class)): State<(Arc<Core>, Class)>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -87,7 +89,7 @@ async fn count(core: &Core, class: Class, by: By, subject: &str) -> Result<(), P
 
 /// Nobody gets past this without a credential that the row allows. It runs before the body is read.
 async fn authorize(
-    State((core, access, class)): State<(Core, Access, Class)>,
+    State((core, access, class)): State<(Arc<Core>, Access, Class)>,
     names: RawPathParams,
     mut request: Request,
     next: Next,

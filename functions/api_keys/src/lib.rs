@@ -21,7 +21,7 @@ use axum::extract::FromRef;
 use axum::routing::{delete, get, patch, post};
 use http::Method;
 use shared::context::Core;
-use shared::http::{Access, Route};
+use shared::http::{Access, Held, Route};
 use shared::limit::UsageBook;
 use shared::mail::MailQueue;
 use shared::operational::Operational;
@@ -41,6 +41,12 @@ impl ApiKeys {
     /// The function, which has counted nothing yet.
     pub fn new(core: Core, mail: MailQueue, operational: Operational) -> Self {
         Self { core, mail, operational, usage: Arc::new(UsageBook::default()) }
+    }
+}
+
+impl FromRef<Held<ApiKeys>> for ApiKeys {
+    fn from_ref(held: &Held<ApiKeys>) -> Self {
+        held.state().clone()
     }
 }
 

@@ -36,7 +36,7 @@ use axum::routing::{self, get};
 use http::Method;
 use shared::config::EmailVerification;
 use shared::context::Core;
-use shared::http::{Access, Route};
+use shared::http::{Access, Held, Route};
 use shared::mail::MailQueue;
 use shared::operational::Operational;
 
@@ -67,6 +67,12 @@ impl Auth {
     ) -> Result<Self, HashError> {
         let hasher = Hasher::new(core.entropy.clone())?;
         Ok(Self { core, hasher, passwords, mail, operational, verification })
+    }
+}
+
+impl FromRef<Held<Auth>> for Auth {
+    fn from_ref(held: &Held<Auth>) -> Self {
+        held.state().clone()
     }
 }
 

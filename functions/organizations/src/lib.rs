@@ -17,7 +17,7 @@ use axum::extract::FromRef;
 use axum::routing::{delete, get, patch, post, put};
 use http::Method;
 use shared::context::Core;
-use shared::http::{Access, Route};
+use shared::http::{Access, Held, Route};
 use shared::mail::MailQueue;
 use shared::operational::Operational;
 use shared::scope::{ModuleName, Scope};
@@ -37,6 +37,12 @@ pub struct Organizations {
     pub dns: Dns,
     /// What the operator of this deployment added to our modules.
     pub extra_modules: Vec<ModuleName>,
+}
+
+impl FromRef<Held<Organizations>> for Organizations {
+    fn from_ref(held: &Held<Organizations>) -> Self {
+        held.state().clone()
+    }
 }
 
 impl FromRef<Organizations> for Core {

@@ -12,7 +12,7 @@ use axum::routing::{delete, get, patch, post};
 use http::Method;
 use shared::address::EgressPolicy;
 use shared::context::Core;
-use shared::http::{Access, Route};
+use shared::http::{Access, Held, Route};
 use shared::operational::Operational;
 use shared::queue::Queue;
 use shared::rate::Class;
@@ -45,6 +45,12 @@ impl Webhooks {
     pub fn new(core: Core, queue: Queue, egress: EgressPolicy, operational: Operational) -> Self {
         let (schemas, subscriptions) = (Schemas::default(), Subscriptions::default());
         Self { core, queue, egress, operational, schemas, subscriptions }
+    }
+}
+
+impl FromRef<Held<Webhooks>> for Webhooks {
+    fn from_ref(held: &Held<Webhooks>) -> Self {
+        held.state().clone()
     }
 }
 

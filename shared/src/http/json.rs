@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{Fields, plain};
 use super::idempotency::BodyDigest;
+use super::route::Held;
 use crate::problem::{Kind, Problem};
 
 /// The largest body that any route takes.
@@ -41,15 +42,15 @@ pub struct Json<T> {
     pub digest: BodyDigest,
 }
 
-impl<T: FromFieldsWith<S>, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: FromFieldsWith<S>, S: Send + Sync> FromRequest<Held<S>> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, held: &Held<S>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let bytes = read(body).await?;
         // An empty body is an empty object, so that a POST without anything to say needs no `{}`.
         if bytes.is_empty() {
-            return parse(b"{}", state);
+            return parse(b"{}", held.state());
         }
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(is_json) {
@@ -58,7 +59,7 @@ impl<T: FromFieldsWith<S>, S: Send + Sync> FromRequest<S> for Json<T> {
                 "send `Content-Type: application/json`",
             ));
         }
-        parse(&bytes, state)
+        parse(&bytes, held.state())
     }
 }
 

@@ -1,6 +1,8 @@
 //! A route: method, path, who may call it, what runs, and how it is described. The router, the
 //! authorisation, the OpenAPI document and the tests all read these rows.
 
+use std::sync::Arc;
+
 use axum::routing::MethodRouter;
 use http::Method;
 
@@ -23,6 +25,27 @@ pub enum Access {
     Scope(Scope),
 }
 
+/// A function's state as its router holds it. A router clones it a dozen times for each request; a handler takes a clone
+/// of the state itself, or of the part that it asks for.
+pub struct Held<S>(Arc<S>);
+
+impl<S> Held<S> {
+    pub(crate) fn new(state: S) -> Self {
+        Self(Arc::new(state))
+    }
+
+    /// The state.
+    pub fn state(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S> Clone for Held<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 /// One row of a function's table of contents.
 pub struct Route<S> {
     /// The method.
@@ -34,7 +57,7 @@ pub struct Route<S> {
     /// Whose limits it has.
     pub class: Class,
     /// What runs.
-    pub handler: MethodRouter<S>,
+    pub handler: MethodRouter<Held<S>>,
     /// How it is described: for the document, which functions do not make. Without the feature nothing refers to the
     /// descriptions, and they are not linked.
     #[cfg(feature = "openapi")]
@@ -47,7 +70,7 @@ impl<S> Route<S> {
         method: Method,
         path: &'static str,
         access: Access,
-        handler: MethodRouter<S>,
+        handler: MethodRouter<Held<S>>,
         operation: fn() -> Operation,
     ) -> Self {
         let class = match (access, &method) {

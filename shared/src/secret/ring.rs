@@ -1,7 +1,7 @@
 //! The keys of SECRET_KEY and what is derived from them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::{constant_time, hkdf, hmac};
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,8 @@ pub struct SecretKey {
     pub(super) activates_at: Option<Timestamp>,
     /// From when on its successor does; absent on the newest.
     pub(super) retired_at: Option<Timestamp>,
+    /// What was derived from it, by purpose.
+    pub(super) derived: Arc<[OnceLock<DerivedKey>; Purpose::ALL.len()]>,
 }
 
 impl SecretKey {
@@ -123,7 +125,7 @@ impl SecretKey {
         if distinct.len() < Self::MIN_DISTINCT_BYTES {
             return Err(RingError::Weak { kid });
         }
-        Ok(Self { kid, key, activates_at, retired_at })
+        Ok(Self { kid, key, activates_at, retired_at, derived: Arc::default() })
     }
 
     /// The name that goes into what this key makes.
@@ -136,8 +138,13 @@ impl SecretKey {
         self.retired_at
     }
 
-    /// HKDF-SHA256 (RFC 5869) of the key, with the purpose as its `info`.
-    pub fn derive(&self, purpose: Purpose) -> DerivedKey {
+    /// HKDF-SHA256 (RFC 5869) of the key, with the purpose as its `info`. It is made once and kept: every call with a
+    /// token needs it.
+    pub fn derive(&self, purpose: Purpose) -> &DerivedKey {
+        self.derived[purpose as usize].get_or_init(|| self.derive_anew(purpose))
+    }
+
+    fn derive_anew(&self, purpose: Purpose) -> DerivedKey {
         let mut derived = [0; 32];
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ai-foundry").extract(self.key.as_bytes());
         prk.expand(&[purpose.info().as_bytes()], hkdf::HKDF_SHA256)
