@@ -52,6 +52,10 @@ const FUNCTIONS: [&str; 10] = [
 /// The ones that answer an HTTP API.
 const OF_THE_API: [&str; 4] = ["auth", "organizations", "api_keys", "webhooks"];
 
+/// The ones that call nobody but AWS: in a deployment they read no roots but Amazon's.
+const OF_AWS_ALONE: [&str; 8] =
+    ["organizations", "api_keys", "webhooks", "authorizer", "mailer", "sweeper", "rotator", "migrator"];
+
 /// The release binary of a function or a floor: from `BENCH_FUNCTIONS`, a folder as `cargo build` or
 /// `cargo lambda build` makes it, or from `target/release`.
 fn binary(name: &str) -> Option<PathBuf> {
@@ -92,6 +96,11 @@ impl Aws {
         Self { services, authority, dynamodb, others }
     }
 
+    /// How many calls its services have got so far.
+    fn calls(&self) -> u64 {
+        self.dynamodb.calls() + self.others.calls()
+    }
+
     /// The environment of a function, or of a floor, which gets that of `auth`.
     fn environment(&self, function: &str) -> BTreeMap<String, String> {
         let of = if FUNCTIONS.contains(&function) { function } else { "auth" };
@@ -104,7 +113,9 @@ impl Aws {
                 value.clone_from(&self.others.url);
             }
         }
-        environment.insert("SSL_CERT_FILE".to_owned(), self.dynamodb.trusted.display().to_string());
+        let Authority { system, amazon, .. } = &self.authority;
+        let roots = if OF_AWS_ALONE.contains(&function) { amazon } else { system };
+        environment.insert("SSL_CERT_FILE".to_owned(), roots.display().to_string());
         environment
     }
 }

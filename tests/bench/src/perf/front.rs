@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
@@ -16,37 +16,49 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// The roots that functions trust in AWS: as many as they have to read there.
+/// The roots that a system trusts: what calls receivers and others on the internet has to read as many in AWS.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The roots that functions try first in AWS; what calls nobody else reads no others.
+const AMAZON_ROOTS: &str = include_str!("../../../../shared/src/boot/transport/amazon-roots.pem");
 
 /// Who signs the certificates of a run.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    trusted: PathBuf,
+    /// Its root among those of the system.
+    pub(super) system: PathBuf,
+    /// Its root beside those of Amazon.
+    pub(super) amazon: PathBuf,
 }
 
 impl Authority {
-    /// A new one, written down beside the system's own roots.
+    /// A new one, whose root is written down for those who are to trust it.
     pub(super) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        let trusted = std::env::temp_dir().join(format!("bench-roots-{}.pem", std::process::id()));
-        let roots = std::fs::read_to_string(SYSTEM_ROOTS).unwrap_or_default();
-        std::fs::write(&trusted, roots + &pem).unwrap();
-        Self { issuer: Issuer::new(params, key), trusted }
+        let file = |name| std::env::temp_dir().join(format!("bench-{name}-{}.pem", std::process::id()));
+        let (system, amazon) = (file("system"), file("amazon"));
+        std::fs::write(&system, std::fs::read_to_string(SYSTEM_ROOTS).unwrap() + &pem).unwrap();
+        std::fs::write(&amazon, AMAZON_ROOTS.to_owned() + &pem).unwrap();
+        Self { issuer: Issuer::new(params, key), system, amazon }
     }
 }
 
 /// A port that speaks TLS; it ends when it is dropped.
 pub(super) struct Front {
     pub(super) url: String,
-    /// The roots that a client has to trust.
-    pub(super) trusted: PathBuf,
     serving: JoinHandle<()>,
+    passed: Arc<Passed>,
+}
+
+/// What has gone through.
+#[derive(Default)]
+struct Passed {
+    /// Calls of an SDK, by a header that each has once.
+    calls: AtomicU64,
     /// Bytes that came from behind.
-    answered: Arc<AtomicU64>,
+    answered: AtomicU64,
 }
 
 impl Drop for Front {
@@ -72,35 +84,43 @@ impl Front {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let behind = behind.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let answered = Arc::<AtomicU64>::default();
-        let counted = Arc::clone(&answered);
+        let passed = Arc::<Passed>::default();
+        let counted = Arc::clone(&passed);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, behind, counted) = (acceptor.clone(), behind.clone(), Arc::clone(&counted));
+                let (acceptor, behind, passed) = (acceptor.clone(), behind.clone(), Arc::clone(&counted));
                 tokio::spawn(async move {
                     drop(stream.set_nodelay(true));
                     let mut encrypted = acceptor.accept(stream).await?;
                     let plain = TcpStream::connect(behind).await?;
                     plain.set_nodelay(true)?;
-                    let mut plain = Counted { plain, counted };
+                    let mut plain = Counted { plain, passed };
                     copy_bidirectional(&mut encrypted, &mut plain).await
                 });
             }
         });
-        Self { url, trusted: authority.trusted.clone(), serving, answered }
+        Self { url, serving, passed }
     }
 
     /// How many bytes have come from behind so far.
     pub(super) fn answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+        self.passed.answered.load(Ordering::Relaxed)
+    }
+
+    /// How many calls have been made so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.passed.calls.load(Ordering::Relaxed)
     }
 }
 
-/// A connection whose bytes are counted as they are read.
+/// A connection on which calls are counted as they are written, and bytes as they are read.
 struct Counted {
     plain: TcpStream,
-    counted: Arc<AtomicU64>,
+    passed: Arc<Passed>,
 }
+
+/// Of each call that an SDK signs; a request's head is written at once.
+const IN_EACH_CALL: &[u8] = b"\r\nx-amz-date:";
 
 impl AsyncRead for Counted {
     fn poll_read(
@@ -111,7 +131,7 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.plain).poll_read(context, buffer);
         let read = u64::try_from(buffer.filled().len() - before).unwrap_or_default();
-        self.counted.fetch_add(read, Ordering::Relaxed);
+        self.passed.answered.fetch_add(read, Ordering::Relaxed);
         polled
     }
 }
@@ -122,7 +142,10 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.plain).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.plain).poll_write(context, bytes))?;
+        let calls = bytes[..written].windows(IN_EACH_CALL.len()).filter(|window| *window == IN_EACH_CALL);
+        self.passed.calls.fetch_add(u64::try_from(calls.count()).unwrap_or_default(), Ordering::Relaxed);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

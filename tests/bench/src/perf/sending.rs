@@ -85,7 +85,7 @@ pub(crate) async fn parts() -> bool {
     let taker = Taker::start().await;
     let authority = Authority::new();
     let front = Front::start(&taker.url, &authority).await;
-    let trusted = &front.trusted;
+    let trusted = &authority.system;
     let count = setting("BENCH_SENDS", 20_000).to_string();
     let (mut rows, mut kept) = (Vec::new(), true);
     for (url, what, most) in [(&taker.url, "HTTP", HTTP_MAX), (&front.url, "HTTPS", HTTPS_MAX)] {

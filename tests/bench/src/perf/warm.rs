@@ -24,11 +24,13 @@ struct Measured {
     name: &'static str,
     cpu: Duration,
     wall: Samples,
+    /// Calls of AWS's services that one makes.
+    calls: f64,
 }
 
-/// Runs one operation again and again: `event` makes the call of each, and `learn` looks at what was answered.
+/// Runs one operation of a `process` with these services again and again: `event` makes the call of each, and `learn` looks at what was answered.
 async fn measure(
-    process: &mut Process,
+    (process, aws): (&mut Process, &Aws),
     name: &'static str,
     (warm, count): (u64, u64),
     mut event: impl FnMut(u64) -> Value,
@@ -38,14 +40,16 @@ async fn measure(
         let answer = process.invoke(&event(n)).await.0;
         learn(&answer);
     }
-    let (before, mut wall) = (process.cpu().await, Samples::default());
+    let (before, calls_before, mut wall) = (process.cpu().await, aws.calls(), Samples::default());
     for n in warm..warm + count {
         let (answer, took) = process.invoke(&event(n)).await;
         wall.add(took);
         learn(&answer);
     }
     let cpu = process.cpu().await.saturating_sub(before);
-    Measured { name, cpu: cpu / u32::try_from(count).unwrap(), wall }
+    let (calls, count) = (aws.calls() - calls_before, u32::try_from(count).unwrap());
+    let calls = f64::from(u32::try_from(calls).unwrap()) / f64::from(count);
+    Measured { name, cpu: cpu / count, wall, calls }
 }
 
 fn is(status: u64) -> impl FnMut(&Value) {
@@ -63,35 +67,39 @@ async fn of_floors(aws: &Aws, (warm, count): (u64, u64), (org, webhook): (&str, 
     assert_eq!(expect(200, &found), json!({ "found": true }));
     let event = |_| request("GET", "/health");
     [
-        measure(&mut hello, "bare `lambda_http`", (warm, count), event, is(200)).await,
-        measure(&mut get, "bare `lambda_http` and one GetItem", (warm, count), event, is(200)).await,
+        measure((&mut hello, aws), "bare `lambda_http`", (warm, count), event, is(200)).await,
+        measure((&mut get, aws), "bare `lambda_http` and one GetItem", (warm, count), event, is(200)).await,
     ]
 }
 
-async fn of_auth(api: &mut Api, credentials: &Value, (warm, count): (u64, u64)) -> Vec<Measured> {
+async fn of_auth(
+    (api, aws): (&mut Api, &Aws),
+    credentials: &Value,
+    (warm, count): (u64, u64),
+) -> Vec<Measured> {
     let token = text(&credentials["access_token"]);
     let mut refresh = text(&credentials["refresh_token"]);
     // Each from another address: one that calls more than a hundredth of its limit is counted in the table.
     let health = |n| from(n, request("GET", "/health"));
-    let health = measure(&mut api.auth, "health", (warm, count), health, is(200)).await;
+    let health = measure((&mut api.auth, aws), "health", (warm, count), health, is(200)).await;
     let me = |_| by(&token, request("GET", "/auth/me"));
-    let me = measure(&mut api.auth, "who am I (`GET /auth/me`)", (warm, count), me, is(200)).await;
+    let me = measure((&mut api.auth, aws), "who am I (`GET /auth/me`)", (warm, count), me, is(200)).await;
     let current = std::cell::RefCell::new(&mut refresh);
     let event = |n| {
         let body = json!({ "refresh_token": **current.borrow() });
         from(n, with(&body, request("POST", "/auth/refresh")))
     };
     let learn = |answer: &Value| **current.borrow_mut() = text(&expect(200, answer)["refresh_token"]);
-    let refreshed = measure(&mut api.auth, "refresh", (warm, count), event, learn).await;
+    let refreshed = measure((&mut api.auth, aws), "refresh", (warm, count), event, learn).await;
     let login = |n| {
         let body = json!({ "email": "ada@example.com", "password": PASSWORD });
         from(n, with(&body, request("POST", "/auth/login")))
     };
-    let login = measure(&mut api.auth, "log in", (5, 50), login, is(200)).await;
+    let login = measure((&mut api.auth, aws), "log in", (5, 50), login, is(200)).await;
     vec![health, me, refreshed, login]
 }
 
-async fn of_keys(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<Measured> {
+async fn of_keys((api, aws): (&mut Api, &Aws), token: &str, (warm, count): (u64, u64)) -> Vec<Measured> {
     let mut keys = Vec::new();
     for n in 0..(warm + count) {
         keys.push(api.key(token, &format!("Key {n}")).await);
@@ -103,8 +111,8 @@ async fn of_keys(api: &mut Api, token: &str, (warm, count): (u64, u64)) -> Vec<M
     };
     let one = |_| by(&caller, with(&json!({ "key": keys[0] }), request("POST", "/api/api-keys/verify")));
     vec![
-        measure(&mut api.keys, "verify a key, each another", (warm, count), verify, is(200)).await,
-        measure(&mut api.keys, "verify a key, always the same", (warm, count), one, is(200)).await,
+        measure((&mut api.keys, aws), "verify a key, each another", (warm, count), verify, is(200)).await,
+        measure((&mut api.keys, aws), "verify a key, always the same", (warm, count), one, is(200)).await,
     ]
 }
 
@@ -115,20 +123,22 @@ async fn make_webhook(api: &mut Api, token: &str) -> String {
 }
 
 async fn of_webhooks(
-    api: &mut Api,
+    (api, aws): (&mut Api, &Aws),
     (token, webhook): (&str, &str),
     (warm, count): (u64, u64),
 ) -> Vec<Measured> {
     let key = api.key(token, "Publisher").await;
     let path = format!("/api/webhooks/{webhook}");
     let read = |_| by(token, request("GET", &path));
-    let read = measure(&mut api.webhooks, "read a webhook with a token", (warm, count), read, is(200)).await;
+    let read =
+        measure((&mut api.webhooks, aws), "read a webhook with a token", (warm, count), read, is(200)).await;
     let publish = |n| {
         let body = json!({ "type": "invoice.paid", "data": { "n": n, "text": "x".repeat(900) } });
         by(&key, with(&body, request("POST", "/api/events")))
     };
     let publish =
-        measure(&mut api.webhooks, "publish 1 KB to one webhook", (warm, count), publish, is(202)).await;
+        measure((&mut api.webhooks, aws), "publish 1 KB to one webhook", (warm, count), publish, is(202))
+            .await;
     vec![read, publish]
 }
 
@@ -143,9 +153,9 @@ pub(crate) async fn run() -> bool {
     let (token, org) = (text(&credentials["access_token"]), text(&credentials["organization"]["id"]));
     let webhook = make_webhook(&mut api, &token).await;
     let [hello, get] = of_floors(&aws, counts, (&org, &webhook)).await;
-    let mut measured = of_auth(&mut api, &credentials, counts).await;
-    measured.extend(of_keys(&mut api, &token, counts).await);
-    measured.extend(of_webhooks(&mut api, (&token, &webhook), counts).await);
+    let mut measured = of_auth((&mut api, &aws), &credentials, counts).await;
+    measured.extend(of_keys((&mut api, &aws), &token, counts).await);
+    measured.extend(of_webhooks((&mut api, &aws), (&token, &webhook), counts).await);
     // Once more, in case the machine has become another meanwhile: the floor is the mean of both.
     let [hello_after, get_after] = of_floors(&aws, counts, (&org, &webhook)).await;
     let floors = [(hello.cpu + hello_after.cpu) / 2, (get.cpu + get_after.cpu) / 2];
@@ -155,10 +165,14 @@ pub(crate) async fn run() -> bool {
         times(cpu_of("read a webhook with a token"), floors[1]) <= READ_MAX,
         times(cpu_of("verify a key, each another"), floors[1]) <= VERIFY_MAX,
     ];
+    // The bare function, and what a call of the SDK takes of it, as often as the operation makes one.
+    let bare = |calls: f64| floors[0] + floors[1].saturating_sub(floors[0]).mul_f64(calls);
     let row = |one: &Measured, cpu: Duration| {
         vec![
             one.name.to_owned(),
             us(cpu),
+            format!("{:.1}", one.calls),
+            format!("{:.2}×", times(cpu, bare(one.calls))),
             format!("{:.2}×", times(cpu, floors[0])),
             format!("{:.2}×", times(cpu, floors[1])),
             ms(one.wall.median()),
@@ -167,7 +181,16 @@ pub(crate) async fn run() -> bool {
     };
     let mut rows = vec![row(&hello, floors[0]), row(&get, floors[1])];
     rows.extend(measured.iter().map(|one| row(one, one.cpu)));
-    let heads = ["Call", "CPU, µs", "to the bare function", "to one GetItem", "p50, ms", "p99, ms"];
+    let heads = [
+        "Call",
+        "CPU, µs",
+        "Calls of AWS",
+        "to the bare function with as many",
+        "to it with none",
+        "to it with one",
+        "p50, ms",
+        "p99, ms",
+    ];
     publish("warm", &heads, &rows);
     held.into_iter().all(|held| held)
 }
