@@ -7,6 +7,8 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serializer;
+use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -35,6 +37,8 @@ const OURS: [&str; 11] = [
 
 /// Errors of one invocation that are reported, at the most.
 const REPORTS_MAX: usize = 5;
+/// What most lines are shorter than.
+const LINE_BYTES: usize = 512;
 
 /// Errors since the last invocation ended. One process runs one invocation at a time, and whoever is asked for a
 /// line has nothing of ours at hand: so there is one list in a process.
@@ -63,9 +67,9 @@ impl Lines {
     }
 }
 
-/// Fields as JSON, the first of each name.
+/// Fields as JSON, in the order in which they came. Of two with one name the first counts.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
@@ -74,7 +78,18 @@ impl Fields {
             ("error" | "cause", Value::String(text)) => redacted(&text).into(),
             (_, value) => value,
         };
-        self.0.entry(field.name()).or_insert(value);
+        self.0.push((field.name(), value));
+    }
+
+    /// Writes those whose names are not yet `written`.
+    fn write<M: SerializeMap>(&self, map: &mut M, written: &mut Vec<&'static str>) -> Result<(), M::Error> {
+        for (name, value) in &self.0 {
+            if !written.contains(name) {
+                written.push(name);
+                map.serialize_entry(name, value)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -119,7 +134,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         attributes.record(&mut fields);
         if !is_ours(attributes.metadata()) {
             // Of the runtime's span: what Lambda's own lines name the invocation by.
-            fields.0.retain(|name, _| name == "requestId");
+            fields.0.retain(|(name, _)| *name == "requestId");
         }
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -140,28 +155,43 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if !self.prints && !reported {
             return;
         }
-        let mut fields = Fields::default();
-        // Lambda takes a line's level for what it is only if the line says when it was written.
-        fields.0.insert("timestamp".to_owned(), self.clock.now().to_string().into());
-        fields.0.insert("level".to_owned(), metadata.level().as_str().into());
-        event.record(&mut fields);
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(outer) = span.extensions().get::<Fields>() {
-                for (name, value) in &outer.0 {
-                    fields.0.entry(name).or_insert_with(|| value.clone());
-                }
-            }
-        }
-        let line = Value::Object(fields.0);
-        if self.prints {
-            // One write, so that lines do not mix. Nobody can be told that it failed.
-            drop(std::io::stdout().lock().write_all(format!("{line}\n").as_bytes()));
-        }
-        if let (true, Value::Object(line)) = (reported, line) {
+        let Ok(line) = self.line(event, &context) else { return };
+        if reported && let Ok(line) = serde_json::from_slice(&line) {
             let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
             if reports.len() < REPORTS_MAX {
                 reports.push(line);
             }
         }
+        if self.prints {
+            // One write, so that lines do not mix. Nobody can be told that it failed.
+            drop(std::io::stdout().lock().write_all(&line));
+        }
+    }
+}
+
+impl Lines {
+    /// The line of an event, with its end.
+    fn line<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> serde_json::Result<Vec<u8>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let mut own = Fields::default();
+        event.record(&mut own);
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        let mut serializer = serde_json::Serializer::new(&mut line);
+        let mut map = serializer.serialize_map(None)?;
+        // Lambda takes a line's level for what it is only if the line says when it was written.
+        map.serialize_entry("timestamp", &self.clock.now())?;
+        map.serialize_entry("level", event.metadata().level().as_str())?;
+        let mut written = vec!["timestamp", "level"];
+        own.write(&mut map, &mut written)?;
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(outer) = span.extensions().get::<Fields>() {
+                outer.write(&mut map, &mut written)?;
+            }
+        }
+        map.end()?;
+        line.push(b'\n');
+        Ok(line)
     }
 }
