@@ -39,7 +39,7 @@ use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
 
-use self::transport::http_client;
+use self::transport::{Roots, http_client};
 
 /// What a function is started with.
 pub struct Boot {
@@ -83,8 +83,13 @@ impl Aws {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let need =
             |name: &str| variable(name).ok_or_else(|| ConfigError::bad(name, "is missing; Lambda sets it"));
-        // What OpenSSL calls them, and everything that reads the system's roots.
-        let chosen = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| variable(name).is_some());
+        let of_the_system =
+            ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| variable(name).is_some());
+        let roots = match variable("AWS_CA_BUNDLE") {
+            Some(path) => Roots::of_file(&path).map_err(|error| ConfigError::bad("AWS_CA_BUNDLE", error))?,
+            None if of_the_system => Roots::System,
+            None => Roots::AmazonFirst,
+        };
         let credentials = Credentials::new(
             need("AWS_ACCESS_KEY_ID")?,
             need("AWS_SECRET_ACCESS_KEY")?,
@@ -95,7 +100,7 @@ impl Aws {
         Ok(Self {
             region: Region::new(need("AWS_REGION").or_else(|_| need("AWS_DEFAULT_REGION"))?),
             credentials: SharedCredentialsProvider::new(credentials),
-            http: http_client(chosen),
+            http: http_client(roots),
         })
     }
 }

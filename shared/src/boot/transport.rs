@@ -20,16 +20,56 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use crate::problem::causes;
 
 /// The roots of Amazon Trust Services.
 const AMAZON: &str = include_str!("transport/amazon-roots.pem");
 
-/// The client for all clients of AWS. Where whoever runs the function has `chosen` the roots of the system, they alone
-/// are trusted.
-pub(super) fn http_client(chosen: bool) -> SharedHttpClient {
-    let first = (!chosen).then(|| First::of(TrustStore::empty().with_pem_certificate(AMAZON)));
-    SharedHttpClient::new(Transport { first, system: trusting(TrustStore::default()) })
+/// Which root certificates decide whom calls to AWS trust.
+pub(super) enum Roots {
+    /// Amazon's, and where they do not vouch, the system's.
+    AmazonFirst,
+    /// The system's alone.
+    System,
+    /// These alone, in PEM.
+    Of(Vec<u8>),
+}
+
+/// Why a file of roots is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadRoots {
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    #[error("has to name a file of certificates in PEM, and nothing else")]
+    Form,
+}
+
+impl Roots {
+    /// Those that a file holds: one at least, and nothing that is none.
+    pub(super) fn of_file(path: &str) -> Result<Self, BadRoots> {
+        let pem = std::fs::read(path)?;
+        let mut store = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(&pem) {
+            root.ok().and_then(|root| store.add(root).ok()).ok_or(BadRoots::Form)?;
+        }
+        if store.is_empty() { Err(BadRoots::Form) } else { Ok(Self::Of(pem)) }
+    }
+}
+
+/// The client for all clients of AWS.
+pub(super) fn http_client(roots: Roots) -> SharedHttpClient {
+    let (first, last) = match roots {
+        Roots::AmazonFirst => {
+            (Some(First::of(TrustStore::empty().with_pem_certificate(AMAZON))), TrustStore::default())
+        }
+        Roots::System => (None, TrustStore::default()),
+        Roots::Of(pem) => (None, TrustStore::empty().with_pem_certificate(pem)),
+    };
+    SharedHttpClient::new(Transport { first, last: trusting(last) })
 }
 
 fn trusting(roots: TrustStore) -> SharedHttpClient {
@@ -43,7 +83,8 @@ fn trusting(roots: TrustStore) -> SharedHttpClient {
 #[derive(Debug)]
 struct Transport {
     first: Option<First>,
-    system: SharedHttpClient,
+    /// Who decides in the end.
+    last: SharedHttpClient,
 }
 
 /// Who is asked first, until that was not enough.
@@ -70,17 +111,17 @@ impl HttpClient for Transport {
                 let connector = client.http_connector(settings, components);
                 SharedHttpConnector::new(Trying { connector, insufficient: Arc::clone(insufficient) })
             }
-            _ => self.system.http_connector(settings, components),
+            _ => self.last.http_connector(settings, components),
         }
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.system.connector_metadata()
+        self.last.connector_metadata()
     }
 }
 
 /// Notes when a certificate is refused. The attempt has failed then, before anything was sent; the SDK makes the next
-/// one, which gets a connector of the system's.
+/// one, which gets a connector of the last.
 #[derive(Debug)]
 struct Trying {
     connector: SharedHttpConnector,

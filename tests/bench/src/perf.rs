@@ -52,10 +52,6 @@ const FUNCTIONS: [&str; 10] = [
 /// The ones that answer an HTTP API.
 const OF_THE_API: [&str; 4] = ["auth", "organizations", "api_keys", "webhooks"];
 
-/// The ones that call nobody but AWS: in a deployment they read no roots but Amazon's.
-const OF_AWS_ALONE: [&str; 8] =
-    ["organizations", "api_keys", "webhooks", "authorizer", "mailer", "sweeper", "rotator", "migrator"];
-
 /// The release binary of a function or a floor: from `BENCH_FUNCTIONS`, a folder as `cargo build` or
 /// `cargo lambda build` makes it, or from `target/release`.
 fn binary(name: &str) -> Option<PathBuf> {
@@ -113,9 +109,10 @@ impl Aws {
                 value.clone_from(&self.others.url);
             }
         }
+        // The functions read Amazon's roots for AWS and the system's for everybody else; a floor knows only these.
         let Authority { system, amazon, .. } = &self.authority;
-        let roots = if OF_AWS_ALONE.contains(&function) { amazon } else { system };
-        environment.insert("SSL_CERT_FILE".to_owned(), roots.display().to_string());
+        environment.insert("AWS_CA_BUNDLE".to_owned(), amazon.display().to_string());
+        environment.insert("SSL_CERT_FILE".to_owned(), system.display().to_string());
         environment
     }
 }

@@ -9,9 +9,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -35,6 +34,25 @@ impl Authority {
 
     fn roots(&self) -> TrustStore {
         TrustStore::empty().with_pem_certificate(self.pem.as_str())
+    }
+}
+
+/// A file that is gone when it is dropped.
+struct File(String);
+
+impl File {
+    fn with(text: String) -> Self {
+        static FILES: AtomicUsize = AtomicUsize::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("roots-{}-{number}.pem", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path.to_str().unwrap().to_owned())
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
     }
 }
 
@@ -104,7 +122,7 @@ async fn answer(acceptor: TlsAcceptor, stream: TcpStream, seen: Arc<Seen>) -> io
 
 fn transport(first: Option<&Authority>, system: &Authority) -> SharedHttpClient {
     let first = first.map(|authority| First::of(authority.roots()));
-    SharedHttpClient::new(Transport { first, system: trusting(system.roots()) })
+    SharedHttpClient::new(Transport { first, last: trusting(system.roots()) })
 }
 
 #[tokio::test]
@@ -136,6 +154,29 @@ async fn where_the_system_s_roots_were_chosen_no_others_count() {
     let [amazon, system] = [Authority::new(), Authority::new()];
     let (transport, service) = (transport(None, &system), Service::start(&amazon).await);
     assert_eq!(service.asked_over(&transport).await, (false, [2, 0]));
+}
+
+#[tokio::test]
+async fn a_file_of_roots_is_all_that_counts() {
+    let [ours, stranger] = [Authority::new(), Authority::new()];
+    let file = File::with(format!("Ours, and Amazon's.\n{}{AMAZON}", ours.pem));
+    let transport = http_client(Roots::of_file(&file.0).unwrap());
+    let [known, unknown] = [Service::start(&ours).await, Service::start(&stranger).await];
+    assert_eq!(known.asked_over(&transport).await, (true, [1, 1]));
+    assert_eq!(unknown.asked_over(&transport).await, (false, [2, 0]));
+}
+
+#[test]
+fn a_file_that_holds_no_roots_or_something_else_is_refused() {
+    let refused = |text: String| match Roots::of_file(&File::with(text).0) {
+        Ok(_) => panic!("it is taken"),
+        Err(error) => error.to_string(),
+    };
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for text in [String::new(), "roots".to_owned(), broken.to_owned(), AMAZON.to_owned() + broken] {
+        assert_eq!(refused(text), "has to name a file of certificates in PEM, and nothing else");
+    }
+    assert!(matches!(Roots::of_file("/nowhere/roots.pem"), Err(BadRoots::Unreadable(_))));
 }
 
 #[test]

@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// The roots that a system trusts: what calls receivers and others on the internet has to read as many in AWS.
+/// The roots that a system trusts: as many as there are in Lambda's image.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// The roots that functions try first in AWS; what calls nobody else reads no others.
+/// The roots that functions try first in AWS.
 const AMAZON_ROOTS: &str = include_str!("../../../../shared/src/boot/transport/amazon-roots.pem");
 
 /// Who signs the certificates of a run.
