@@ -30,6 +30,8 @@ use crate::table::StoreError;
 
 /// How many subjects a process counts by itself. Those beyond are counted in the table, call by call.
 const SUBJECTS_MAX: usize = 4096;
+/// How long after the last time room is looked for again, at the least.
+const LOOKED_APART: Duration = Duration::from_secs(1);
 /// How long the table is not asked after it has not answered: asking takes seconds then.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
 
@@ -40,8 +42,24 @@ pub(super) struct Shares(Mutex<Inside>);
 #[derive(Default)]
 struct Inside {
     subjects: HashMap<(&'static str, String), Share>,
+    /// When room was last looked for, and when it is worth looking again.
+    looked: Option<(Timestamp, Timestamp)>,
     /// When the table last did not answer.
     unanswered_at: Option<Timestamp>,
+}
+
+impl Inside {
+    /// Whether there is room for one more. Whose windows are over is not looked for at each call: callers from more
+    /// places than there is room for must not cost more each.
+    fn has_room(&mut self, now: Timestamp) -> bool {
+        let is_full = self.subjects.len() >= SUBJECTS_MAX;
+        if is_full && self.looked.is_none_or(|(at, again_at)| now < at || now >= again_at) {
+            self.subjects.retain(|_, share| !share.is_over(now));
+            let first = self.subjects.values().map(|share| share.ends).min();
+            self.looked = first.map(|ends| (now, ends.max(now.plus(LOOKED_APART))));
+        }
+        self.subjects.len() < SUBJECTS_MAX
+    }
 }
 
 /// Of one subject.
@@ -165,13 +183,8 @@ impl Shares {
         self.with(|inside| {
             let unanswered = inside.unanswered_at.is_some_and(|at| at <= now && now.since(at) < LEFT_ALONE);
             let key = (name, subject.to_owned());
-            if !inside.subjects.contains_key(&key) {
-                if inside.subjects.len() >= SUBJECTS_MAX {
-                    inside.subjects.retain(|_, share| !share.is_over(now));
-                }
-                if inside.subjects.len() >= SUBJECTS_MAX {
-                    return if unanswered { Cost::Unanswered } else { Cost::Question };
-                }
+            if !inside.subjects.contains_key(&key) && !inside.has_room(now) {
+                return if unanswered { Cost::Unanswered } else { Cost::Question };
             }
             inside.subjects.entry(key).or_insert_with(|| Share::new(bounds, now)).count(
                 bounds,
@@ -373,5 +386,37 @@ mod tests {
         assert_eq!(count(0, 1), Cost::Nothing);
         // A window later nobody is remembered.
         assert_eq!(count(SUBJECTS_MAX, 60_000), Cost::Nothing);
+    }
+
+    #[test]
+    fn room_is_looked_for_when_a_window_has_ended_but_not_at_each_call() {
+        let (shares, bounds) = (Shares::default(), Bounds::of(RATE));
+        let count = |subject: usize, ms| shares.count("x", &subject.to_string(), bounds, at(ms));
+        for subject in 0..SUBJECTS_MAX {
+            count(subject, i64::try_from(subject).unwrap());
+        }
+        assert_eq!(count(SUBJECTS_MAX, 5000), Cost::Question);
+        // Only looking finds that this one is over, and nobody looks.
+        shares.change("x", "7", |share| share.ends = at(5001)).unwrap();
+        assert_eq!(
+            [count(SUBJECTS_MAX, 5002), count(SUBJECTS_MAX, 59_999)],
+            [Cost::Question, Cost::Question]
+        );
+        let later = [0, 1, 2].map(|more| count(SUBJECTS_MAX + more, 60_000));
+        assert_eq!(later, [Cost::Nothing, Cost::Nothing, Cost::Question]);
+        // Windows end one after the other now, and still it is once in a second.
+        let apart = [60_999, 61_000].map(|ms| count(SUBJECTS_MAX + 2, ms));
+        assert_eq!(apart, [Cost::Question, Cost::Nothing]);
+    }
+
+    #[test]
+    fn room_is_looked_for_at_once_when_the_clock_went_back() {
+        let (shares, bounds) = (Shares::default(), Bounds::of(RATE));
+        let count = |subject: usize, ms| shares.count("x", &subject.to_string(), bounds, at(ms));
+        for subject in 0..SUBJECTS_MAX {
+            count(subject, 5000);
+        }
+        assert_eq!(count(SUBJECTS_MAX, 5000), Cost::Question);
+        assert_eq!(count(SUBJECTS_MAX, 4000), Cost::Nothing);
     }
 }

@@ -34,7 +34,26 @@ pub struct Day {
 
 /// What a process has counted and not yet written.
 #[derive(Default)]
-pub struct UsageBook(Mutex<HashMap<String, Page>>);
+pub struct UsageBook(Mutex<Pages>);
+
+#[derive(Default)]
+struct Pages {
+    pages: HashMap<String, Page>,
+    /// When room was last looked for.
+    looked_at: Option<Timestamp>,
+}
+
+impl Pages {
+    /// Whether there is room for one more. Pages that hold nothing are not looked for at each call.
+    fn has_room(&mut self, now: Timestamp) -> bool {
+        let is_full = self.pages.len() >= UsageBook::SUBJECTS_MAX;
+        if is_full && self.looked_at.is_none_or(|at| now < at || now.since(at) >= GATHERED) {
+            self.pages.retain(|_, page| !page.counts.is_empty());
+            self.looked_at = Some(now);
+        }
+        self.pages.len() < UsageBook::SUBJECTS_MAX
+    }
+}
 
 /// Of one subject.
 struct Page {
@@ -52,7 +71,7 @@ impl UsageBook {
         let date = date(now);
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
-        if let Some(page) = book.get_mut(subject) {
+        if let Some(page) = book.pages.get_mut(subject) {
             if page.date != date {
                 due.push((std::mem::replace(&mut page.date, date.clone()), std::mem::take(&mut page.counts)));
             }
@@ -62,12 +81,9 @@ impl UsageBook {
                 due.push((date, std::mem::take(&mut page.counts)));
             }
         } else {
-            if book.len() >= Self::SUBJECTS_MAX {
-                book.retain(|_, page| !page.counts.is_empty());
-            }
-            if book.len() < Self::SUBJECTS_MAX {
+            if book.has_room(now) {
                 let page = Page { written_at: now, date: date.clone(), counts: BTreeMap::new() };
-                book.insert(subject.to_owned(), page);
+                book.pages.insert(subject.to_owned(), page);
             }
             due.push((date, BTreeMap::from([(what, 1)])));
         }
@@ -195,5 +211,24 @@ mod tests {
             written += total(&book.count(&subject.to_string(), "valid", at(0)));
         }
         assert_eq!(written, u64::try_from(UsageBook::SUBJECTS_MAX).unwrap() + 10);
+    }
+
+    #[test]
+    fn room_for_another_subject_is_looked_for_once_in_a_second() {
+        let book = UsageBook::default();
+        let known = |subject: usize| book.0.lock().unwrap().pages.contains_key(&subject.to_string());
+        let count = |subject: usize, ms| drop(book.count(&subject.to_string(), "valid", at(ms)));
+        // Each twice, so that something is gathered for all of them.
+        for subject in (0..UsageBook::SUBJECTS_MAX).chain(0..UsageBook::SUBJECTS_MAX) {
+            count(subject, 0);
+        }
+        let new = UsageBook::SUBJECTS_MAX;
+        count(new, 100);
+        // What was gathered for this one is written, so that its page holds nothing.
+        count(7, 1050);
+        count(new, 1099);
+        assert!(!known(new) && known(7));
+        count(new, 1100);
+        assert!(known(new) && !known(7));
     }
 }
