@@ -12,6 +12,10 @@ impl Samples {
         self.0.push(sample);
     }
 
+    pub(crate) fn join(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
