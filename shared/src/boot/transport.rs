@@ -19,7 +19,6 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -44,12 +43,12 @@ pub(super) enum Roots {
 pub(super) enum BadRoots {
     #[error("cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    #[error("has to name a file of certificates in PEM, and nothing else")]
+    #[error("has to name a file of one whole certificate in PEM, or more")]
     Form,
 }
 
 impl Roots {
-    /// Those that a file holds: one at least, and nothing that is none.
+    /// Those that a file holds: one at least, and none that is broken.
     pub(super) fn of_file(path: &str) -> Result<Self, BadRoots> {
         let pem = std::fs::read(path)?;
         let mut store = RootCertStore::empty();
@@ -120,8 +119,8 @@ impl HttpClient for Transport {
     }
 }
 
-/// Notes when a certificate is refused. The attempt has failed then, before anything was sent; the SDK makes the next
-/// one, which gets a connector of the last.
+/// Notes when a certificate is refused. The attempt has failed then, before anything was sent; the SDK, where it
+/// tries again, gets a connector of the last for it.
 #[derive(Debug)]
 struct Trying {
     connector: SharedHttpConnector,
@@ -134,7 +133,11 @@ impl HttpConnector for Trying {
         HttpConnectorFuture::new(async move {
             call.await.inspect_err(|error| {
                 if is_refusal(error) && !insufficient.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "AWS shows a certificate that Amazon's roots do not vouch for");
+                    let why = causes(error).last().map(ToString::to_string);
+                    tracing::warn!(
+                        error = why,
+                        "a certificate was refused: the system's roots decide from now on"
+                    );
                 }
             })
         })

@@ -30,7 +30,7 @@ use crate::table::StoreError;
 
 /// How many subjects a process counts by itself. Those beyond are counted in the table, call by call.
 const SUBJECTS_MAX: usize = 4096;
-/// How long after the last time room is looked for again, at the least.
+/// How long after the last time room is looked for again.
 const LOOKED_APART: Duration = Duration::from_secs(1);
 /// How long the table is not asked after it has not answered: asking takes seconds then.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
@@ -42,8 +42,8 @@ pub(super) struct Shares(Mutex<Inside>);
 #[derive(Default)]
 struct Inside {
     subjects: HashMap<(&'static str, String), Share>,
-    /// When room was last looked for, and when it is worth looking again.
-    looked: Option<(Timestamp, Timestamp)>,
+    /// When room was last looked for.
+    looked_at: Option<Timestamp>,
     /// When the table last did not answer.
     unanswered_at: Option<Timestamp>,
 }
@@ -53,10 +53,9 @@ impl Inside {
     /// places than there is room for must not cost more each.
     fn has_room(&mut self, now: Timestamp) -> bool {
         let is_full = self.subjects.len() >= SUBJECTS_MAX;
-        if is_full && self.looked.is_none_or(|(at, again_at)| now < at || now >= again_at) {
+        if is_full && self.looked_at.is_none_or(|at| now < at || now.since(at) >= LOOKED_APART) {
             self.subjects.retain(|_, share| !share.is_over(now));
-            let first = self.subjects.values().map(|share| share.ends).min();
-            self.looked = first.map(|ends| (now, ends.max(now.plus(LOOKED_APART))));
+            self.looked_at = Some(now);
         }
         self.subjects.len() < SUBJECTS_MAX
     }
@@ -389,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_looked_for_when_a_window_has_ended_but_not_at_each_call() {
+    fn room_is_looked_for_once_in_a_second_and_not_at_each_call() {
         let (shares, bounds) = (Shares::default(), Bounds::of(RATE));
         let count = |subject: usize, ms| shares.count("x", &subject.to_string(), bounds, at(ms));
         for subject in 0..SUBJECTS_MAX {
@@ -398,10 +397,7 @@ mod tests {
         assert_eq!(count(SUBJECTS_MAX, 5000), Cost::Question);
         // Only looking finds that this one is over, and nobody looks.
         shares.change("x", "7", |share| share.ends = at(5001)).unwrap();
-        assert_eq!(
-            [count(SUBJECTS_MAX, 5002), count(SUBJECTS_MAX, 59_999)],
-            [Cost::Question, Cost::Question]
-        );
+        assert_eq!([count(SUBJECTS_MAX, 5002), count(SUBJECTS_MAX, 5999)], [Cost::Question, Cost::Question]);
         let later = [0, 1, 2].map(|more| count(SUBJECTS_MAX + more, 60_000));
         assert_eq!(later, [Cost::Nothing, Cost::Nothing, Cost::Question]);
         // Windows end one after the other now, and still it is once in a second.

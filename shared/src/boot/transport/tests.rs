@@ -167,14 +167,14 @@ async fn a_file_of_roots_is_all_that_counts() {
 }
 
 #[test]
-fn a_file_that_holds_no_roots_or_something_else_is_refused() {
+fn a_file_that_holds_no_root_or_a_broken_one_is_refused() {
     let refused = |text: String| match Roots::of_file(&File::with(text).0) {
         Ok(_) => panic!("it is taken"),
         Err(error) => error.to_string(),
     };
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for text in [String::new(), "roots".to_owned(), broken.to_owned(), AMAZON.to_owned() + broken] {
-        assert_eq!(refused(text), "has to name a file of certificates in PEM, and nothing else");
+        assert_eq!(refused(text), "has to name a file of one whole certificate in PEM, or more");
     }
     assert!(matches!(Roots::of_file("/nowhere/roots.pem"), Err(BadRoots::Unreadable(_))));
 }
