@@ -83,13 +83,8 @@ impl Aws {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let need =
             |name: &str| variable(name).ok_or_else(|| ConfigError::bad(name, "is missing; Lambda sets it"));
-        let of_the_system =
-            ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| variable(name).is_some());
-        let roots = match variable("AWS_CA_BUNDLE") {
-            Some(path) => Roots::of_file(&path).map_err(|error| ConfigError::bad("AWS_CA_BUNDLE", error))?,
-            None if of_the_system => Roots::System,
-            None => Roots::AmazonFirst,
-        };
+        let roots = Roots::chosen(|name| std::env::var_os(name))
+            .map_err(|error| ConfigError::bad(Roots::BUNDLE, error))?;
         let credentials = Credentials::new(
             need("AWS_ACCESS_KEY_ID")?,
             need("AWS_SECRET_ACCESS_KEY")?,

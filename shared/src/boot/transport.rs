@@ -5,6 +5,8 @@
 //! nobody: where a certificate leads elsewhere (as in AWS's regions in China, or after Amazon has got itself new roots), the
 //! roots of the system decide, from then on. ADR 0026 says more.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,7 +32,7 @@ const AMAZON: &str = include_str!("transport/amazon-roots.pem");
 
 /// Which root certificates decide whom calls to AWS trust.
 pub(super) enum Roots {
-    /// Amazon's, and where they do not vouch, the system's.
+    /// Amazon's, and where they do not vouch, the system's beside them.
     AmazonFirst,
     /// The system's alone.
     System,
@@ -48,8 +50,23 @@ pub(super) enum BadRoots {
 }
 
 impl Roots {
+    /// The variable that names a file of roots, as it is called in the AWS SDKs and the AWS CLI.
+    pub(super) const BUNDLE: &str = "AWS_CA_BUNDLE";
+    /// The ones that everything obeys which reads the roots of the system.
+    const OF_THE_SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+    /// Those that the environment asks for. A variable without a value is none.
+    pub(super) fn chosen(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, BadRoots> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        match variable(Self::BUNDLE) {
+            Some(path) => Self::of_file(path.as_ref()),
+            None if Self::OF_THE_SYSTEM.into_iter().any(|name| variable(name).is_some()) => Ok(Self::System),
+            None => Ok(Self::AmazonFirst),
+        }
+    }
+
     /// Those that a file holds: one at least, and none that is broken.
-    pub(super) fn of_file(path: &str) -> Result<Self, BadRoots> {
+    fn of_file(path: &Path) -> Result<Self, BadRoots> {
         let pem = std::fs::read(path)?;
         let mut store = RootCertStore::empty();
         for root in CertificateDer::pem_slice_iter(&pem) {
@@ -61,14 +78,7 @@ impl Roots {
 
 /// The client for all clients of AWS.
 pub(super) fn http_client(roots: Roots) -> SharedHttpClient {
-    let (first, last) = match roots {
-        Roots::AmazonFirst => {
-            (Some(First::of(TrustStore::empty().with_pem_certificate(AMAZON))), TrustStore::default())
-        }
-        Roots::System => (None, TrustStore::default()),
-        Roots::Of(pem) => (None, TrustStore::empty().with_pem_certificate(pem)),
-    };
-    SharedHttpClient::new(Transport { first, last: trusting(last) })
+    SharedHttpClient::new(Transport::by(roots))
 }
 
 fn trusting(roots: TrustStore) -> SharedHttpClient {
@@ -84,6 +94,21 @@ struct Transport {
     first: Option<First>,
     /// Who decides in the end.
     last: SharedHttpClient,
+}
+
+impl Transport {
+    fn by(roots: Roots) -> Self {
+        let (first, last) = match roots {
+            Roots::AmazonFirst => {
+                let amazon = |store: TrustStore| store.with_pem_certificate(AMAZON);
+                // Amazon's stay: one refusal must not lose a system that does not hold them the rest of AWS.
+                (Some(First::of(amazon(TrustStore::empty()))), amazon(TrustStore::default()))
+            }
+            Roots::System => (None, TrustStore::default()),
+            Roots::Of(pem) => (None, TrustStore::empty().with_pem_certificate(pem)),
+        };
+        Self { first, last: trusting(last) }
+    }
 }
 
 /// Who is asked first, until that was not enough.

@@ -105,6 +105,9 @@ pub struct SecretKey {
     pub(super) derived: Arc<[OnceLock<DerivedKey>; Purpose::ALL.len()]>,
 }
 
+/// What is derived is kept in the order of the purposes.
+const _: () = assert!(Purpose::WebhookKey as usize + 1 == Purpose::ALL.len());
+
 impl SecretKey {
     /// The least a key may have.
     pub const MIN_BYTES: usize = 32;

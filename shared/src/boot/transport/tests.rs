@@ -160,7 +160,7 @@ async fn where_the_system_s_roots_were_chosen_no_others_count() {
 async fn a_file_of_roots_is_all_that_counts() {
     let [ours, stranger] = [Authority::new(), Authority::new()];
     let file = File::with(format!("Ours, and Amazon's.\n{}{AMAZON}", ours.pem));
-    let transport = http_client(Roots::of_file(&file.0).unwrap());
+    let transport = http_client(Roots::of_file(file.0.as_ref()).unwrap());
     let [known, unknown] = [Service::start(&ours).await, Service::start(&stranger).await];
     assert_eq!(known.asked_over(&transport).await, (true, [1, 1]));
     assert_eq!(unknown.asked_over(&transport).await, (false, [2, 0]));
@@ -168,7 +168,7 @@ async fn a_file_of_roots_is_all_that_counts() {
 
 #[test]
 fn a_file_that_holds_no_root_or_a_broken_one_is_refused() {
-    let refused = |text: String| match Roots::of_file(&File::with(text).0) {
+    let refused = |text: String| match Roots::of_file(File::with(text).0.as_ref()) {
         Ok(_) => panic!("it is taken"),
         Err(error) => error.to_string(),
     };
@@ -176,7 +176,38 @@ fn a_file_that_holds_no_root_or_a_broken_one_is_refused() {
     for text in [String::new(), "roots".to_owned(), broken.to_owned(), AMAZON.to_owned() + broken] {
         assert_eq!(refused(text), "has to name a file of one whole certificate in PEM, or more");
     }
-    assert!(matches!(Roots::of_file("/nowhere/roots.pem"), Err(BadRoots::Unreadable(_))));
+    assert!(matches!(Roots::of_file("/nowhere/roots.pem".as_ref()), Err(BadRoots::Unreadable(_))));
+}
+
+#[test]
+fn a_bundle_counts_before_the_system_s_variables_and_these_before_amazon() {
+    let (file, nowhere) = (File::with(AMAZON.to_owned()), "/nowhere/roots.pem");
+    let chosen = |set: &[(&str, &str)]| {
+        let value = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| value.into());
+        Roots::chosen(value).map(|roots| match roots {
+            Roots::AmazonFirst => "Amazon's first",
+            Roots::System => "the system's",
+            Roots::Of(pem) if pem == AMAZON.as_bytes() => "the file's",
+            Roots::Of(_) => "others",
+        })
+    };
+    for (set, expected) in [
+        (&[][..], "Amazon's first"),
+        (&[("AWS_CA_BUNDLE", ""), ("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", "")], "Amazon's first"),
+        (&[("SSL_CERT_FILE", nowhere)], "the system's"),
+        (&[("SSL_CERT_DIR", nowhere)], "the system's"),
+        (&[("AWS_CA_BUNDLE", &file.0), ("SSL_CERT_FILE", nowhere)], "the file's"),
+    ] {
+        assert_eq!(chosen(set).unwrap(), expected, "{set:?}");
+    }
+    assert!(matches!(chosen(&[("AWS_CA_BUNDLE", nowhere)]), Err(BadRoots::Unreadable(_))));
+}
+
+#[test]
+fn only_where_nothing_was_chosen_is_anybody_asked_first() {
+    let first = [Roots::AmazonFirst, Roots::System, Roots::Of(AMAZON.as_bytes().to_vec())]
+        .map(|roots| Transport::by(roots).first.is_some());
+    assert_eq!(first, [true, false, false]);
 }
 
 #[test]

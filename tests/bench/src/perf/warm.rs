@@ -191,10 +191,15 @@ impl Row {
             cpu.add(round[place].cpu);
             wall.join(round[place].wall.clone());
         }
-        let Measured { name, calls, .. } = rounds[0][place];
-        let ratios = [calls, 0.0, 1.0].map(|calls| {
-            middle(rounds.iter().map(|round| times(round[place].cpu, bare(round, calls))).collect())
-        });
+        let of_all = |figure: fn(&[Measured], &Measured) -> f64| {
+            middle(rounds.iter().map(|round| figure(round, &round[place])).collect())
+        };
+        let ratios = [
+            of_all(|round, one| times(one.cpu, bare(round, one.calls))),
+            of_all(|round, one| times(one.cpu, bare(round, 0.0))),
+            of_all(|round, one| times(one.cpu, bare(round, 1.0))),
+        ];
+        let (name, calls) = (rounds[0][place].name, of_all(|_, one| one.calls));
         Self { name, cpu: cpu.median(), calls, ratios, wall }
     }
 
@@ -218,7 +223,7 @@ pub(crate) async fn run() -> bool {
         return false;
     }
     let (count, mut rounds) = (setting("BENCH_CALLS", 400), Vec::new());
-    for _ in 0..setting("BENCH_ROUNDS", 7) {
+    for _ in 0..setting("BENCH_ROUNDS", 7).max(1) {
         rounds.push(round((50, count)).await);
     }
     let rows: Vec<Row> = (0..rounds[0].len()).map(|place| Row::of(&rounds, place)).collect();
