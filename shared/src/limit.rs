@@ -13,6 +13,7 @@ mod quota;
 mod refusals;
 mod share;
 mod sliding;
+mod subjects;
 mod usage;
 mod window;
 

@@ -15,12 +15,12 @@
 //! While the table does not answer, an exact class lets nobody through. Of the others each process goes on by
 //! itself up to a tenth of the limit, and then lets nobody through either.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex as Gate;
 
+use super::subjects::Subjects;
 use super::{Limiter, Slid, Sliding, Window};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -28,10 +28,6 @@ use crate::problem::RateLimit;
 use crate::rate::{By, Class, Rate};
 use crate::table::StoreError;
 
-/// How many subjects a process counts by itself. Those beyond are counted in the table, call by call.
-const SUBJECTS_MAX: usize = 4096;
-/// How long after the last time room is looked for again.
-const LOOKED_APART: Duration = Duration::from_secs(1);
 /// How long the table is not asked after it has not answered: asking takes seconds then.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
 
@@ -41,24 +37,10 @@ pub(super) struct Shares(Mutex<Inside>);
 
 #[derive(Default)]
 struct Inside {
-    subjects: HashMap<(&'static str, String), Share>,
-    /// When room was last looked for.
-    looked_at: Option<Timestamp>,
+    /// By the name of a limit and whom it counts. Those beyond are counted in the table, call by call.
+    subjects: Subjects<(&'static str, String), Share>,
     /// When the table last did not answer.
     unanswered_at: Option<Timestamp>,
-}
-
-impl Inside {
-    /// Whether there is room for one more. Whose windows are over is not looked for at each call: callers from more
-    /// places than there is room for must not cost more each.
-    fn has_room(&mut self, now: Timestamp) -> bool {
-        let is_full = self.subjects.len() >= SUBJECTS_MAX;
-        if is_full && self.looked_at.is_none_or(|at| now < at || now.since(at) >= LOOKED_APART) {
-            self.subjects.retain(|_, share| !share.is_over(now));
-            self.looked_at = Some(now);
-        }
-        self.subjects.len() < SUBJECTS_MAX
-    }
 }
 
 /// Of one subject.
@@ -182,10 +164,12 @@ impl Shares {
         self.with(|inside| {
             let unanswered = inside.unanswered_at.is_some_and(|at| at <= now && now.since(at) < LEFT_ALONE);
             let key = (name, subject.to_owned());
-            if !inside.subjects.contains_key(&key) && !inside.has_room(now) {
+            if !inside.subjects.known.contains_key(&key)
+                && !inside.subjects.has_room(now, |share| share.is_over(now))
+            {
                 return if unanswered { Cost::Unanswered } else { Cost::Question };
             }
-            inside.subjects.entry(key).or_insert_with(|| Share::new(bounds, now)).count(
+            inside.subjects.known.entry(key).or_insert_with(|| Share::new(bounds, now)).count(
                 bounds,
                 now,
                 !unanswered,
@@ -200,7 +184,7 @@ impl Shares {
         subject: &str,
         change: impl FnOnce(&mut Share) -> T,
     ) -> Option<T> {
-        self.with(|inside| inside.subjects.get_mut(&(name, subject.to_owned())).map(change))
+        self.with(|inside| inside.subjects.known.get_mut(&(name, subject.to_owned())).map(change))
     }
 }
 
@@ -292,7 +276,7 @@ impl Limiter {
         error: StoreError,
     ) -> Result<Option<RateLimit>, StoreError> {
         let goes_on = self.shares.with(|inside| {
-            let share = inside.subjects.get_mut(&(name, subject.to_owned()));
+            let share = inside.subjects.known.get_mut(&(name, subject.to_owned()));
             let goes_on = share.is_some_and(|share| {
                 share.owed = share.owed.saturating_add(owed);
                 let goes_on = share.alone < bounds.alone;
@@ -310,6 +294,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::subjects::SUBJECTS_MAX;
 
     const RATE: Rate = Rate { limit: 600, seconds: 60 };
 

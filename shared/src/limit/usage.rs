@@ -4,13 +4,14 @@
 //! and gathers what follows within it, to be written with the first call after. So a quiet key is
 //! counted exactly, and of a busy one at most the last second of a process that ends is lost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::subjects::Subjects;
 use super::{Item, Limiter, keys};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -32,28 +33,9 @@ pub struct Day {
     pub counts: BTreeMap<String, u64>,
 }
 
-/// What a process has counted and not yet written.
+/// What a process has counted and not yet written. Of subjects that there is no room for each call is written at once.
 #[derive(Default)]
-pub struct UsageBook(Mutex<Pages>);
-
-#[derive(Default)]
-struct Pages {
-    pages: HashMap<String, Page>,
-    /// When room was last looked for.
-    looked_at: Option<Timestamp>,
-}
-
-impl Pages {
-    /// Whether there is room for one more. Pages that hold nothing are not looked for at each call.
-    fn has_room(&mut self, now: Timestamp) -> bool {
-        let is_full = self.pages.len() >= UsageBook::SUBJECTS_MAX;
-        if is_full && self.looked_at.is_none_or(|at| now < at || now.since(at) >= GATHERED) {
-            self.pages.retain(|_, page| !page.counts.is_empty());
-            self.looked_at = Some(now);
-        }
-        self.pages.len() < UsageBook::SUBJECTS_MAX
-    }
-}
+pub struct UsageBook(Mutex<Subjects<String, Page>>);
 
 /// Of one subject.
 struct Page {
@@ -63,15 +45,12 @@ struct Page {
 }
 
 impl UsageBook {
-    /// Subjects that one process gathers for. Beyond that each call is written at once.
-    const SUBJECTS_MAX: usize = 4096;
-
     /// Counts one, and takes out what is to be written now: by date.
     fn count(&self, subject: &str, what: &'static str, now: Timestamp) -> Vec<(String, Counts)> {
         let date = date(now);
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = Vec::new();
-        if let Some(page) = book.pages.get_mut(subject) {
+        if let Some(page) = book.known.get_mut(subject) {
             if page.date != date {
                 due.push((std::mem::replace(&mut page.date, date.clone()), std::mem::take(&mut page.counts)));
             }
@@ -81,9 +60,9 @@ impl UsageBook {
                 due.push((date, std::mem::take(&mut page.counts)));
             }
         } else {
-            if book.has_room(now) {
+            if book.has_room(now, |page| page.counts.is_empty()) {
                 let page = Page { written_at: now, date: date.clone(), counts: BTreeMap::new() };
-                book.pages.insert(subject.to_owned(), page);
+                book.known.insert(subject.to_owned(), page);
             }
             due.push((date, BTreeMap::from([(what, 1)])));
         }
@@ -174,6 +153,7 @@ fn counts_of(item: &Item) -> impl Iterator<Item = (String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::subjects::SUBJECTS_MAX;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millis(1_767_225_600_000 + ms)
@@ -207,22 +187,22 @@ mod tests {
     fn subjects_are_counted_apart_and_none_is_lost_when_there_are_too_many() {
         let book = UsageBook::default();
         let mut written = 0;
-        for subject in 0..UsageBook::SUBJECTS_MAX + 10 {
+        for subject in 0..SUBJECTS_MAX + 10 {
             written += total(&book.count(&subject.to_string(), "valid", at(0)));
         }
-        assert_eq!(written, u64::try_from(UsageBook::SUBJECTS_MAX).unwrap() + 10);
+        assert_eq!(written, u64::try_from(SUBJECTS_MAX).unwrap() + 10);
     }
 
     #[test]
     fn room_for_another_subject_is_looked_for_once_in_a_second() {
         let book = UsageBook::default();
-        let known = |subject: usize| book.0.lock().unwrap().pages.contains_key(&subject.to_string());
+        let known = |subject: usize| book.0.lock().unwrap().known.contains_key(&subject.to_string());
         let count = |subject: usize, ms| drop(book.count(&subject.to_string(), "valid", at(ms)));
         // Each twice, so that something is gathered for all of them.
-        for subject in (0..UsageBook::SUBJECTS_MAX).chain(0..UsageBook::SUBJECTS_MAX) {
+        for subject in (0..SUBJECTS_MAX).chain(0..SUBJECTS_MAX) {
             count(subject, 0);
         }
-        let new = UsageBook::SUBJECTS_MAX;
+        let new = SUBJECTS_MAX;
         count(new, 100);
         // What was gathered for this one is written, so that its page holds nothing.
         count(7, 1050);
