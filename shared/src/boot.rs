@@ -1,8 +1,6 @@
 //! How a function starts: logs, settings, clients, one call to each service so that the first
 //! request finds everything warm, and then the runtime.
 
-mod transport;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +36,7 @@ use crate::router::without_last_slash;
 use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
-
-use self::transport::{Roots, http_client};
+use crate::transport::{Roots, http_client};
 
 /// What a function is started with.
 pub struct Boot {
@@ -105,7 +102,6 @@ impl Aws {
 /// then, so that the caller gets a 503 and not the gateway's silence.
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(500))
         .operation_attempt_timeout(Duration::from_millis(1500))
         .operation_timeout(Duration::from_secs(3))
         .build()

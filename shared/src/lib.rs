@@ -11,6 +11,7 @@ pub mod problem;
 pub mod id;
 pub mod lane;
 pub mod trace;
+pub mod transport;
 pub mod observe;
 pub mod secret;
 pub mod scope;

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::circuit::{Circuit, Rests};
 use shared::clock::{Clock, Hands, Timestamp};
+use shared::transport::{Roots, http_client};
 use stack::{Fault, FaultKind, Ports, Service, Services, Settings, State};
 
 /// A table, and a client of it as functions have it, but that it does not wait between its attempts.
@@ -28,6 +29,7 @@ impl Side {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
             .endpoint_url(services.endpoint(Service::DynamoDb))
+            .http_client(http_client(Roots::AmazonFirst))
             .retry_config(shared::boot::retries().with_initial_backoff(Duration::ZERO))
             .interceptor(Circuit::new("DynamoDB", clock));
         Self { services, client: Client::from_conf(config.build()), hands }

@@ -7,6 +7,7 @@ use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials, Region, retry
 use shared::circuit::Circuit;
 use shared::clock::{Clock, Timestamp};
 use shared::secret::Keeper;
+use shared::transport::{Roots, http_client};
 use stack::{Fault, FaultKind, Ports, Service, Services, Settings, State};
 
 fn client(services: &Services, clock: Clock) -> Client {
@@ -15,6 +16,7 @@ fn client(services: &Services, clock: Clock) -> Client {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(services.endpoint(Service::SecretsManager))
+        .http_client(http_client(Roots::AmazonFirst))
         .retry_config(RetryConfig::disabled())
         .interceptor(Circuit::new("Secrets Manager", clock));
     Client::from_conf(config.build())

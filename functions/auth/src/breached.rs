@@ -10,10 +10,15 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use reqwest::{Client, StatusCode, Url, redirect, retry};
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use shared::config::ConfigError;
 use shared::problem::{Problem, Violation};
+use shared::transport::{NoAnswer, Others};
 use tokio::time::timeout;
+use url::Url;
 
 use crate::password::{NewPassword, Password};
 
@@ -24,7 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 const DIGEST_DIGITS: usize = 40;
 const PREFIX_DIGITS: usize = 5;
-const USER_AGENT: &str = concat!("AI-Foundry/", env!("CARGO_PKG_VERSION"));
+const AGENT: &str = concat!("AI-Foundry/", env!("CARGO_PKG_VERSION"));
 
 /// The service, if there is one.
 #[derive(Clone, Debug)]
@@ -52,16 +57,8 @@ impl Breached {
         if !matches!(parsed.scheme(), "http" | "https") || !plain {
             return Err(bad("it has to be `http` or `https`, a host and perhaps a path"));
         }
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .build()
-            .map_err(|_| bad("the HTTP client could not be made"))?;
         let url = parsed.as_str().trim_end_matches('/').to_owned();
-        Ok(Self(Some(Service { client, url, deadline: DEADLINE })))
+        Ok(Self(Some(Service { others: Others::default(), url, deadline: DEADLINE })))
     }
 
     /// Refuses a new password that is known from a breach; `pointer` says which field it was in.
@@ -96,20 +93,15 @@ enum Silence {
     Long,
     #[error("its answer is no list of suffixes and counts")]
     Nonsense,
-    #[error("{0}")]
-    Http(reqwest::Error),
-}
-
-impl From<reqwest::Error> for Silence {
-    /// The URL ends in a part of the digest.
-    fn from(error: reqwest::Error) -> Self {
-        Self::Http(error.without_url())
-    }
+    #[error("no answer: {0}")]
+    NoAnswer(#[from] NoAnswer),
+    #[error("its answer ends half way")]
+    Half,
 }
 
 #[derive(Clone, Debug)]
 struct Service {
-    client: Client,
+    others: Others,
     /// Without a slash at its end.
     url: String,
     deadline: Duration,
@@ -119,17 +111,15 @@ impl Service {
     async fn ask(&self, sha1: &str) -> Result<bool, Silence> {
         let (prefix, suffix) = sha1.split_at(PREFIX_DIGITS);
         let url = format!("{}/range/{prefix}", self.url);
-        let mut response = self.client.get(url).header("Add-Padding", "true").send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(Silence::Status(response.status()));
+        let request = Request::get(url).header("Add-Padding", "true").header(USER_AGENT, AGENT);
+        let answer = self.others.send(request.body(Bytes::new())).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(Silence::Status(answer.status()));
         }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(Silence::Long);
-            }
-            answer.extend_from_slice(&chunk);
-        }
+        let answer = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let answer = answer
+            .map_err(|error| if error.is::<LengthLimitError>() { Silence::Long } else { Silence::Half })?;
+        let answer = answer.to_bytes();
         std::str::from_utf8(&answer).ok().and_then(|answer| lists(answer, suffix)).ok_or(Silence::Nonsense)
     }
 }

@@ -1,17 +1,16 @@
 //! Sending what was observed to somebody else: a collector, Sentry. It is worth a moment and never a request: each
 //! sending ends within a bound, and after one that failed none is tried for a while.
 //!
-//! It goes over the HTTP client that the AWS SDK brings, so that nothing more is linked.
+//! It goes over what calls to AWS go over, so that nothing more is linked; the roots of the system decide whom it trusts.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_http_client::default_connector;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
+use http::Request;
 use tokio::time::{Instant, timeout};
 use url::Url;
+
+use crate::transport::{NoAnswer, Others};
 
 /// For how long none is sent after one was not taken.
 const REST: Duration = Duration::from_secs(30);
@@ -22,21 +21,17 @@ pub(super) struct Exporter {
     url: Url,
     headers: Vec<(&'static str, String)>,
     within: Duration,
-    client: Option<SharedHttpConnector>,
+    others: Others,
     rests_until: Mutex<Option<Instant>>,
 }
 
 /// Why something was not taken.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("no HTTP client is linked")]
-    Client,
-    #[error("the request cannot be written")]
-    Form,
     #[error("no answer in time")]
     Late,
-    #[error("no connection")]
-    Connection,
+    #[error("no answer: {0}")]
+    NoAnswer(#[from] NoAnswer),
     #[error("answered {0}")]
     Status(u16),
 }
@@ -49,8 +44,7 @@ impl Exporter {
         headers: Vec<(&'static str, String)>,
         within: Duration,
     ) -> Self {
-        let client = default_connector(&HttpConnectorSettings::default(), None);
-        Self { name, url, headers, within, client, rests_until: Mutex::default() }
+        Self { name, url, headers, within, others: Others::default(), rests_until: Mutex::default() }
     }
 
     /// Sends one body; whether it was taken. While it rests nothing is.
@@ -75,14 +69,11 @@ impl Exporter {
     }
 
     async fn post(&self, body: Vec<u8>) -> Result<(), Refused> {
-        let client = self.client.as_ref().ok_or(Refused::Client)?;
-        let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method("POST").map_err(|_| Refused::Form)?;
-        request.set_uri(self.url.as_str()).map_err(|_| Refused::Form)?;
-        for (name, value) in &self.headers {
-            request.headers_mut().try_insert(*name, value.clone()).map_err(|_| Refused::Form)?;
-        }
-        let answer = client.call(request).await.map_err(|_| Refused::Connection)?;
+        let request = self
+            .headers
+            .iter()
+            .fold(Request::post(self.url.as_str()), |request, (name, value)| request.header(*name, value));
+        let answer = self.others.send(request.body(body.into())).await?;
         match answer.status().as_u16() {
             200..=299 => Ok(()),
             status => Err(Refused::Status(status)),

@@ -8,6 +8,7 @@ use http::Method;
 use it::{Answer, Mail, PASSWORD, Request};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use shared::transport::{Roots, http_client};
 use stack::{Receiver, Service};
 
 use crate::product::Product;
@@ -201,7 +202,8 @@ fn client(product: &Product) -> aws_sdk_dynamodb::Client {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(product.stack.services().endpoint(Service::DynamoDb));
+        .endpoint_url(product.stack.services().endpoint(Service::DynamoDb))
+        .http_client(http_client(Roots::AmazonFirst));
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
@@ -224,7 +226,8 @@ async fn secret_key(product: &Product) -> Value {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .endpoint_url(services.endpoint(Service::SecretsManager));
+        .endpoint_url(services.endpoint(Service::SecretsManager))
+        .http_client(http_client(Roots::AmazonFirst));
     let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
     let id = &services.environment("auth")["SECRET_KEY_ARN"];
     let value = client.get_secret_value().secret_id(id).send().await.unwrap();

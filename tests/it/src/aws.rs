@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::error::BoxError;
 
 use shared::entropy::Entropy;
 use shared::table::Table;
+use shared::transport::{Roots, http_client};
 use stack::{Service, Services};
 
 use crate::capacity::Units;
@@ -62,6 +63,7 @@ macro_rules! config {
             .region(Region::new("us-east-1"))
             .credentials_provider(credentials())
             .endpoint_url($url)
+            .http_client(http_client(Roots::AmazonFirst))
     };
 }
 

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 /// The roots that a system trusts: as many as there are in Lambda's image.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The roots that functions try first in AWS.
-const AMAZON_ROOTS: &str = include_str!("../../../../shared/src/boot/transport/amazon-roots.pem");
+const AMAZON_ROOTS: &str = include_str!("../../../../shared/src/transport/amazon-roots.pem");
 
 /// Who signs the certificates of a run.
 pub(super) struct Authority {

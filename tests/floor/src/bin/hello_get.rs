@@ -1,8 +1,11 @@
-//! The least that a function behind an HTTP API can be which reads one item of a table with the SDK: the one of
+//! The least that a function behind an HTTP API can be which reads one item of a table with the SDK, over
+//! its own HTTP client: the one of
 //! `FLOOR_PK` and `FLOOR_SK`, if these are set.
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use lambda_http::{Body, Error, Request, Response, service_fn};
 
 #[expect(clippy::disallowed_methods, reason = "it has no settings")]
@@ -21,6 +24,7 @@ async fn main() -> Result<(), Error> {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "floor"))
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
         .endpoint_url(variable("AWS_ENDPOINT_URL_DYNAMODB"));
     let client = &aws_sdk_dynamodb::Client::from_conf(config.build());
     let (table, [pk, sk]) = (&variable("TABLE_NAME"), &["FLOOR_PK", "FLOOR_SK"].map(key));

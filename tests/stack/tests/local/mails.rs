@@ -9,6 +9,7 @@ use aws_sdk_sesv2::error::ProvideErrorMetadata as _;
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use serde_json::{Value, json};
+use shared::transport::{Roots, http_client};
 use stack::{Binaries, MAIL_PATH, Mail, Options, Service, Services, Stack, State, Template};
 
 use crate::attached::{client, json_of};
@@ -20,6 +21,7 @@ fn ses(services: &Services) -> Client {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "test"))
         .endpoint_url(services.endpoint(Service::Ses))
+        .http_client(http_client(Roots::AmazonFirst))
         .build();
     Client::from_conf(config)
 }

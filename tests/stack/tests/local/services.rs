@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, SendMessageBatchRequestEntry};
+use shared::transport::{Roots, http_client};
 use stack::{Service, Services, Settings, State, Template};
 
 use crate::{directory, fixture, services};
@@ -16,6 +17,7 @@ macro_rules! client {
             .region($sdk::config::Region::new("us-east-1"))
             .credentials_provider(credentials)
             .endpoint_url($services.endpoint($service))
+            .http_client(http_client(Roots::AmazonFirst))
             .build();
         $sdk::Client::from_conf(config)
     }};
