@@ -180,8 +180,7 @@ pub(crate) fn webhook_of(item: Item) -> Result<Webhook, StoreError> {
 impl Table {
     /// P9: a webhook.
     pub async fn webhook(&self, org: OrgId, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        let item: Option<WebhookItem> = self.get(&keys::webhook(org, id)).await?;
-        Ok(item.map(Into::into))
+        self.get_item(&keys::webhook(org, id)).await?.map(webhook_of).transpose()
     }
 
     /// P9: a page of an organisation's webhooks, the newest first.
