@@ -70,7 +70,7 @@ impl Aws {
         self.credentials.clone()
     }
 
-    /// Over what. One for all clients: each of their own would read the root certificates again.
+    /// Over what. One for all clients, with one pool of connections.
     pub fn http(&self) -> SharedHttpClient {
         self.http.clone()
     }

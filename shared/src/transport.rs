@@ -40,12 +40,12 @@ pub use self::roots::{BadRoots, Roots};
 /// What an answer holds, as it comes.
 pub type Body = SdkBody;
 
-/// How long a connection may take to come about: the name, TCP and TLS.
+/// How long a connection to AWS may take to come about: the name, TCP and TLS.
 const CONNECTING: Duration = Duration::from_millis(500);
 
 /// The client for all clients of AWS. One keeps connections and reads roots for all of them.
 pub fn http_client(roots: Roots) -> SharedHttpClient {
-    SharedHttpClient::new(Transport { connector: over(roots.into_tls()) })
+    SharedHttpClient::new(Transport { connector: over(roots.into_tls(), Some(CONNECTING)) })
 }
 
 /// For what is neither AWS nor a webhook's: whoever the operator has named, as the roots of the system know them. It sends
@@ -55,7 +55,7 @@ pub struct Others {
     connector: SharedHttpConnector,
 }
 
-/// Why there is no answer: the last cause, which names neither the URL nor what was sent.
+/// Why there is no answer: the last cause. It names no more of the URL than its host, and nothing of what was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoAnswer(String);
@@ -69,7 +69,7 @@ impl NoAnswer {
 
 impl Default for Others {
     fn default() -> Self {
-        Self { connector: over(Roots::System.into_tls()) }
+        Self { connector: over(Roots::System.into_tls(), None) }
     }
 }
 
@@ -83,8 +83,8 @@ impl Others {
     }
 }
 
-/// What sends one request at a time, over connections that are kept.
-fn over(tls: ClientConfig) -> SharedHttpConnector {
+/// What sends one request at a time, over connections that are kept, and that come about within a time.
+fn over(tls: ClientConfig, within: Option<Duration>) -> SharedHttpConnector {
     let mut tcp = TcpConnector::new();
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
@@ -92,7 +92,12 @@ fn over(tls: ClientConfig) -> SharedHttpConnector {
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
     let connect = service_fn(move |uri: Uri| {
         let connecting = https.clone().oneshot(uri);
-        Box::pin(async move { timeout(CONNECTING, connecting).await.map_err(BoxError::from)? })
+        Box::pin(async move {
+            match within {
+                Some(within) => timeout(within, connecting).await?,
+                None => connecting.await,
+            }
+        })
     });
     // Without the timer, connections that nobody uses are kept for as long as the process lives.
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connect);

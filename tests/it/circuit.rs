@@ -1,4 +1,4 @@
-//! The circuit breaker before an AWS service, with the SDK's own client and a service that is away.
+//! The circuit breaker before an AWS service, with a client of the SDK as functions have it and a service that is away.
 
 use std::time::Duration;
 

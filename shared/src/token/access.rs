@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::entropy::Entropy;
     use crate::secret::Purpose;
+    use crate::token::kid_of;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
@@ -204,6 +205,30 @@ mod tests {
         claims["exp"] = json!(NOW.seconds() + 1_000_000);
         let verdict = AccessClaims::verify(&forged(&header(), &claims), &ring(), ISSUER, NOW);
         assert_eq!(verdict, Err(AccessTokenError::Time));
+    }
+
+    #[test]
+    fn only_a_header_of_ours_names_a_key() {
+        let token = claims().sign(&ring()).unwrap();
+        let with = |header: &str| URL_SAFE_NO_PAD.encode(header) + ".e30.AAAA";
+        assert_eq!(kid_of(&token).as_deref(), Some("k1"));
+        assert_eq!(kid_of(&with(r#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#)).as_deref(), Some("k1"));
+        for other in [
+            r#"{"alg":"HS256","kid":"k1"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt"}"#,
+            r#"{"alg":"none","typ":"at+jwt","kid":"k1"}"#,
+            r#"{"alg":"HS256","typ":"JWT","kid":"k1"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt","kid":"k1","kid":"k2"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt","kid":["k1"]}"#,
+            "{",
+        ] {
+            assert_eq!(kid_of(&with(other)), None, "{other}");
+        }
+        for other in
+            [String::new(), ".".to_owned(), "a".to_owned(), token.replace('.', ""), token + &"A".repeat(4096)]
+        {
+            assert_eq!(kid_of(&other), None, "{other}");
+        }
     }
 
     #[test]

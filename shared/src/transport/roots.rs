@@ -76,12 +76,24 @@ impl Roots {
 
     /// TLS with those whom they vouch for.
     pub(super) fn into_tls(self) -> ClientConfig {
+        self.by(|| Self::of_pem(AMAZON.as_bytes()).expect("a test reads them"), of_the_system)
+    }
+
+    /// The same, where these are Amazon's roots and those of the system.
+    pub(super) fn by(
+        self,
+        amazon: impl FnOnce() -> RootCertStore,
+        system: impl Fn() -> Arc<RootCertStore> + Send + Sync + 'static,
+    ) -> ClientConfig {
         let store = match self {
             Self::AmazonFirst => {
-                let amazon = Self::of_pem(AMAZON.as_bytes()).expect("a test reads them");
-                return First::of(amazon, of_the_system).into_tls();
+                let first = First::of(amazon(), system);
+                return tls()
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(first))
+                    .with_no_client_auth();
             }
-            Self::System => of_the_system(),
+            Self::System => system(),
             Self::Of(store) => Arc::new(store),
         };
         tls().with_root_certificates(store).with_no_client_auth()
@@ -116,7 +128,7 @@ fn of_the_system() -> Arc<RootCertStore> {
 
 /// Asks some roots, and where these do not vouch for a certificate, others, which are read only then. Each of the two
 /// is the whole check of rustls: of the path, the times and the name.
-pub(super) struct First {
+struct First {
     verifier: Arc<WebPkiServerVerifier>,
     others: Box<dyn Fn() -> Arc<RootCertStore> + Send + Sync>,
     /// None where there are no others.
@@ -124,16 +136,9 @@ pub(super) struct First {
 }
 
 impl First {
-    pub(super) fn of(
-        first: RootCertStore,
-        others: impl Fn() -> Arc<RootCertStore> + Send + Sync + 'static,
-    ) -> Self {
+    fn of(first: RootCertStore, others: impl Fn() -> Arc<RootCertStore> + Send + Sync + 'static) -> Self {
         let verifier = verifier(Arc::new(first)).expect("there is a first root");
         Self { verifier, others: Box::new(others), read: OnceLock::new() }
-    }
-
-    pub(super) fn into_tls(self) -> ClientConfig {
-        tls().dangerous().with_custom_certificate_verifier(Arc::new(self)).with_no_client_auth()
     }
 
     fn others(&self, refusal: &Error) -> Option<&WebPkiServerVerifier> {

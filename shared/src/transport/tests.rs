@@ -15,12 +15,15 @@ use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio_rustls::TlsAcceptor;
 
-use super::roots::{AMAZON, First};
+use super::roots::AMAZON;
 use super::*;
 
 /// Somebody who signs certificates.
@@ -71,7 +74,7 @@ struct Seen {
     calls: AtomicUsize,
 }
 
-/// A DynamoDB whose certificate an authority has signed, for `localhost`.
+/// A DynamoDB over TLS, at `localhost`.
 struct Service {
     url: String,
     seen: Arc<Seen>,
@@ -79,33 +82,54 @@ struct Service {
 
 const FOUND: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}";
-/// It promises more than comes before the connection ends.
-const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-le";
+/// It ends in the middle of its head.
+const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-le";
+/// It ends before all of its body is there.
+const HALF_A_BODY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"Item\": ";
+
+/// Shows a certificate whoever asks.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// A certificate for `localhost` that an authority has signed, and the key of it, or another.
+fn certified(authority: &Authority, with_its_key: bool) -> Arc<CertifiedKey> {
+    let [key, other] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
+    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority.issuer).unwrap().der().clone();
+    let key = if with_its_key { key } else { other };
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    Arc::new(CertifiedKey::new(vec![certificate], key))
+}
 
 impl Service {
     async fn start(authority: &Authority) -> Self {
-        Self::that_answers(authority, rustls::DEFAULT_VERSIONS, &[]).await
+        Self::that_answers(authority, &[]).await
     }
 
-    /// It answers its first calls as it is told, and ends the connection after half an answer; the others well.
-    async fn that_answers(
-        authority: &Authority,
+    /// It answers its first calls as it is told, the others well. After half an answer it ends the connection.
+    async fn that_answers(authority: &Authority, first: &'static [&'static str]) -> Self {
+        Self::that_shows(certified(authority, true), rustls::DEFAULT_VERSIONS, first).await
+    }
+
+    async fn that_shows(
+        certified: Arc<CertifiedKey>,
         versions: &[&'static SupportedProtocolVersion],
         first: &'static [&'static str],
     ) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &authority.issuer).unwrap().der().clone();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+            .with_cert_resolver(Arc::new(Shown(certified)));
+        let (listener, url) = listener().await;
         let (acceptor, seen) = (TlsAcceptor::from(Arc::new(config)), Arc::<Seen>::default());
         let counted = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -147,32 +171,42 @@ async fn answer(
     while stream.read(&mut [0; 16 * 1024]).await? > 0 {
         let answer = first.get(seen.calls.fetch_add(1, Ordering::SeqCst)).unwrap_or(&FOUND);
         stream.write_all(answer.as_bytes()).await?;
-        if *answer == HALF {
+        if [HALF_A_HEAD, HALF_A_BODY].contains(answer) {
             return stream.shutdown().await;
         }
     }
     Ok(())
 }
 
-fn trusting(tls: ClientConfig) -> SharedHttpClient {
-    SharedHttpClient::new(Transport { connector: over(tls) })
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    (listener, url)
 }
 
-/// Trusts `amazon`, and then `system`; and how often the roots of the latter were read.
-fn first(amazon: &Authority, system: RootCertStore) -> (SharedHttpClient, Arc<AtomicUsize>) {
+/// What was chosen, where `amazon` has signed Amazon's roots and the others are the system's; and how often the latter were read.
+fn by(roots: Roots, amazon: &Authority, system: RootCertStore) -> (SharedHttpClient, Arc<AtomicUsize>) {
     let read = Arc::<AtomicUsize>::default();
     let (counted, system) = (Arc::clone(&read), Arc::new(system));
-    let first = First::of(amazon.roots(), move || {
-        counted.fetch_add(1, Ordering::SeqCst);
-        Arc::clone(&system)
-    });
-    (trusting(first.into_tls()), read)
+    let tls = roots.by(
+        || amazon.roots(),
+        move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Arc::clone(&system)
+        },
+    );
+    (SharedHttpClient::new(Transport { connector: over(tls, Some(CONNECTING)) }), read)
+}
+
+fn trusting(authority: &Authority) -> SharedHttpClient {
+    http_client(Roots::Of(authority.roots()))
 }
 
 #[tokio::test]
 async fn where_the_first_roots_vouch_the_system_s_are_not_read() {
     let [amazon, system] = [Authority::new(), Authority::new()];
-    let ((transport, read), service) = (first(&amazon, system.roots()), Service::start(&amazon).await);
+    let ((transport, read), service) =
+        (by(Roots::AmazonFirst, &amazon, system.roots()), Service::start(&amazon).await);
     assert_eq!(service.asked_over(&transport).await, (true, [1, 1]));
     assert_eq!(service.asked_over(&transport).await, (true, [1, 2]));
     assert_eq!(read.load(Ordering::SeqCst), 0);
@@ -181,7 +215,7 @@ async fn where_the_first_roots_vouch_the_system_s_are_not_read() {
 #[tokio::test]
 async fn where_the_first_roots_do_not_vouch_the_system_s_do_and_no_call_is_lost() {
     let [amazon, system] = [Authority::new(), Authority::new()];
-    let (transport, read) = first(&amazon, system.roots());
+    let (transport, read) = by(Roots::AmazonFirst, &amazon, system.roots());
     let [one, other] = [Service::start(&system).await, Service::start(&system).await];
     assert_eq!(one.asked_over(&transport).await, (true, [1, 1]));
     assert_eq!(one.asked_over(&transport).await, (true, [1, 2]));
@@ -194,7 +228,8 @@ async fn where_the_first_roots_do_not_vouch_the_system_s_do_and_no_call_is_lost(
 async fn whom_neither_vouches_for_gets_no_call() {
     let [amazon, system, stranger] = [Authority::new(), Authority::new(), Authority::new()];
     for system in [system.roots(), RootCertStore::empty()] {
-        let ((transport, read), service) = (first(&amazon, system), Service::start(&stranger).await);
+        let ((transport, read), service) =
+            (by(Roots::AmazonFirst, &amazon, system), Service::start(&stranger).await);
         assert_eq!(service.asked_over(&transport).await, (false, [2, 0]));
         assert_eq!(read.load(Ordering::SeqCst), 1);
     }
@@ -203,7 +238,7 @@ async fn whom_neither_vouches_for_gets_no_call() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused_whoever_signed_it() {
     let [amazon, system] = [Authority::new(), Authority::new()];
-    let (transport, _) = first(&amazon, system.roots());
+    let (transport, _) = by(Roots::AmazonFirst, &amazon, system.roots());
     for authority in [&amazon, &system] {
         let mut service = Service::start(authority).await;
         service.url = service.url.replace("localhost", "127.0.0.1");
@@ -222,20 +257,33 @@ async fn a_file_of_roots_is_all_that_counts() {
 }
 
 #[tokio::test]
-async fn both_versions_of_tls_are_spoken() {
-    let ours = Authority::new();
-    let transport = trusting(Roots::Of(ours.roots()).into_tls());
+async fn where_the_system_s_roots_were_chosen_no_others_count() {
+    let [amazon, system] = [Authority::new(), Authority::new()];
+    let (transport, _) = by(Roots::System, &amazon, system.roots());
+    assert_eq!(Service::start(&amazon).await.asked_over(&transport).await, (false, [2, 0]));
+    assert_eq!(Service::start(&system).await.asked_over(&transport).await, (true, [1, 1]));
+}
+
+#[tokio::test]
+async fn who_shows_a_certificate_has_to_have_its_key_in_both_versions_of_tls() {
+    let [amazon, system] = [Authority::new(), Authority::new()];
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let service = Service::that_answers(&ours, &[version], &[]).await;
-        assert_eq!(service.asked_over(&transport).await, (true, [1, 1]));
+        for authority in [&amazon, &system] {
+            let (transport, _) = by(Roots::AmazonFirst, &amazon, system.roots());
+            for (with_its_key, expected) in [(true, (true, [1, 1])), (false, (false, [2, 0]))] {
+                let shown = certified(authority, with_its_key);
+                let service = Service::that_shows(shown, &[version], &[]).await;
+                assert_eq!(service.asked_over(&transport).await, expected, "{version:?}");
+            }
+        }
     }
 }
 
 #[tokio::test]
 async fn a_connection_over_which_the_service_failed_is_given_up() {
     let ours = Authority::new();
-    let transport = trusting(Roots::Of(ours.roots()).into_tls());
-    let service = Service::that_answers(&ours, rustls::DEFAULT_VERSIONS, &[FOUND, BROKEN]).await;
+    let transport = trusting(&ours);
+    let service = Service::that_answers(&ours, &[FOUND, BROKEN]).await;
     assert_eq!(service.asked_over(&transport).await, (true, [1, 1]));
     assert_eq!(service.asked_over(&transport).await, (true, [2, 3]));
     assert_eq!(service.asked_over(&transport).await, (true, [2, 4]));
@@ -244,24 +292,36 @@ async fn a_connection_over_which_the_service_failed_is_given_up() {
 #[tokio::test]
 async fn a_call_whose_answer_ends_half_way_is_made_again() {
     let ours = Authority::new();
-    let transport = trusting(Roots::Of(ours.roots()).into_tls());
-    let service = Service::that_answers(&ours, rustls::DEFAULT_VERSIONS, &[HALF]).await;
-    assert_eq!(service.asked_over(&transport).await, (true, [2, 2]));
+    for half in [&[HALF_A_HEAD], &[HALF_A_BODY]] {
+        let (transport, service) = (trusting(&ours), Service::that_answers(&ours, half).await);
+        assert_eq!(service.asked_over(&transport).await, (true, [2, 2]), "{half:?}");
+    }
 }
 
 #[tokio::test]
 async fn calls_that_are_made_at_once_do_not_wait_for_each_other() {
-    let ours = Authority::new();
-    let transport = trusting(Roots::Of(ours.roots()).into_tls());
-    let service = Service::start(&ours).await;
-    let answers = join_all((0..50).map(|_| get(&service.url, &transport))).await;
-    assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(service.seen.calls.load(Ordering::SeqCst), 50);
+    const CALLS: usize = 8;
+    let (listener, url) = listener().await;
+    tokio::spawn(async move {
+        let all_are_here = Arc::new(Barrier::new(CALLS));
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let all_are_here = Arc::clone(&all_are_here);
+            tokio::spawn(async move {
+                let _asked = stream.read(&mut [0; 16 * 1024]).await?;
+                all_are_here.wait().await;
+                stream.write_all(FOUND.as_bytes()).await
+            });
+        }
+    });
+    let (url, transport) = (url.replace("https", "http"), trusting(&Authority::new()));
+    let calls = join_all((0..CALLS).map(|_| get(&url, &transport)));
+    let answers = timeout(Duration::from_secs(30), calls).await.expect("nobody waits for another");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
 /// What the SDK is told of a failure: whether it was a matter of time, or of the way.
 async fn failure_of(url: &str) -> [bool; 2] {
-    let transport = trusting(Roots::Of(Authority::new().roots()).into_tls());
+    let transport = trusting(&Authority::new());
     let failure = get(url, &transport).await.expect_err("nobody answers");
     let SdkError::DispatchFailure(failure) = failure else { panic!("{failure:?}") };
     [failure.is_timeout(), failure.is_io()]
@@ -269,16 +329,14 @@ async fn failure_of(url: &str) -> [bool; 2] {
 
 #[tokio::test]
 async fn nobody_there_is_a_failure_of_the_way() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let (listener, url) = listener().await;
     drop(listener);
     assert_eq!(failure_of(&url).await, [false, true]);
 }
 
 #[tokio::test]
 async fn somebody_who_never_speaks_is_a_failure_of_time() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let (_listener, url) = listener().await;
     assert_eq!(failure_of(&url).await, [true, false]);
 }
 

@@ -45,6 +45,12 @@ pub(crate) fn functions() -> Option<PathBuf> {
     std::env::var_os("BENCH_FUNCTIONS").map(PathBuf::from)
 }
 
+/// The same, built for arm64, if `BENCH_ARM64` names one. They are looked at and not run.
+#[expect(clippy::disallowed_methods, reason = "it is no setting of the product")]
+pub(crate) fn functions_for_arm64() -> Option<PathBuf> {
+    std::env::var_os("BENCH_ARM64").map(PathBuf::from)
+}
+
 /// In milliseconds, to the microsecond.
 pub(crate) fn ms(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64() * 1000.0)

@@ -21,7 +21,7 @@ mod table;
 mod warm;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use stack::{Ports, Services, Settings, State};
 
@@ -55,7 +55,10 @@ const OF_THE_API: [&str; 4] = ["auth", "organizations", "api_keys", "webhooks"];
 /// The release binary of a function or a floor: from `BENCH_FUNCTIONS`, a folder as `cargo build` or
 /// `cargo lambda build` makes it, or from `target/release`.
 fn binary(name: &str) -> Option<PathBuf> {
-    let folder = crate::figures::functions().unwrap_or_else(|| it::repository().join("target/release"));
+    binary_in(&crate::figures::functions().unwrap_or_else(|| it::repository().join("target/release")), name)
+}
+
+fn binary_in(folder: &Path, name: &str) -> Option<PathBuf> {
     [folder.join(name).join("bootstrap"), folder.join(name)].into_iter().find(|path| path.is_file())
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -21,9 +21,11 @@ const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The roots that functions try first in AWS.
 const AMAZON_ROOTS: &str = include_str!("../../../../shared/src/transport/amazon-roots.pem");
 
-/// Who signs the certificates of a run.
+/// Who signs the certificates of a run. As those of AWS's services are: RSA with 2048 bits, by an authority in between that
+/// a root has signed. What it takes to check them is a good part of what a process does at its start.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    between: CertificateDer<'static>,
     /// Its root among those of the system.
     pub(super) system: PathBuf,
     /// Its root beside those of Amazon.
@@ -33,16 +35,27 @@ pub(super) struct Authority {
 impl Authority {
     /// A new one, whose root is written down for those who are to trust it.
     pub(super) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
+        let (root, root_key) = (authority("Root"), key());
+        let pem = root.self_signed(&root_key).unwrap().pem();
+        let (params, own_key) = (authority("Between"), key());
+        let between = params.signed_by(&own_key, &Issuer::new(root, root_key)).unwrap().der().clone();
         let file = |name| std::env::temp_dir().join(format!("bench-{name}-{}.pem", std::process::id()));
         let (system, amazon) = (file("system"), file("amazon"));
         std::fs::write(&system, std::fs::read_to_string(SYSTEM_ROOTS).unwrap() + &pem).unwrap();
         std::fs::write(&amazon, AMAZON_ROOTS.to_owned() + &pem).unwrap();
-        Self { issuer: Issuer::new(params, key), system, amazon }
+        Self { issuer: Issuer::new(params, own_key), between, system, amazon }
     }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap()
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
 }
 
 /// A port that speaks TLS; it ends when it is dropped.
@@ -70,7 +83,7 @@ impl Drop for Front {
 impl Front {
     /// Before what answers at `http://HOST:PORT`.
     pub(super) async fn start(behind: &str, authority: &Authority) -> Self {
-        let key = KeyPair::generate().unwrap();
+        let key = key();
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &authority.issuer).unwrap().der().clone();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -78,7 +91,7 @@ impl Front {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .with_single_cert(vec![certificate, authority.between.clone()], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
