@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse;
 use axum::serve::ListenerExt as _;
 use it::PASSWORD;
 use serde_json::{Value, json};
@@ -48,10 +49,23 @@ impl Drop for Taker {
 
 impl Taker {
     pub(super) async fn start() -> Self {
+        Self::that_answers(drop).await
+    }
+
+    /// It ends each connection after one answer.
+    async fn that_hangs_up() -> Self {
+        Self::that_answers(|body| {
+            drop(body);
+            [(http::header::CONNECTION, "close")]
+        })
+        .await
+    }
+
+    async fn that_answers<A: IntoResponse + 'static>(answer: fn(axum::body::Bytes) -> A) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let router = Router::new().fallback(async |body: axum::body::Bytes| drop(body));
+        let router = Router::new().fallback(async move |body: axum::body::Bytes| answer(body));
         let serving = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Self { url, serving }
     }
@@ -82,32 +96,41 @@ pub(crate) async fn parts() -> bool {
     if !is_built() {
         return false;
     }
-    let taker = Taker::start().await;
+    let (taker, hasty) = (Taker::start().await, Taker::that_hangs_up().await);
     let authority = Authority::new();
-    let front = Front::start(&taker.url, &authority).await;
+    let [front, hasty_front] =
+        [Front::start(&taker.url, &authority).await, Front::start(&hasty.url, &authority).await];
     let trusted = &authority.system;
-    let count = setting("BENCH_SENDS", 20_000).to_string();
     let (mut rows, mut kept) = (Vec::new(), true);
-    for (url, what, most) in [(&taker.url, "HTTP", HTTP_MAX), (&front.url, "HTTPS", HTTPS_MAX)] {
-        // Ten messages are a batch: a dispatcher has no more under way at once.
-        for at_once in ["1", "10"] {
-            let (bare, bare_rate) = part(&["hyper", url, &count, at_once], trusted).await;
-            let (ours, ours_rate) = part(&["send", url, &count, at_once], trusted).await;
-            let ratio = times(ours, bare);
-            kept &= ratio <= most;
-            rows.push(vec![
-                format!("{what}, {at_once} at once"),
-                us(bare),
-                us(ours),
-                format!("{ratio:.2}×"),
-                format!("≤ {most}×"),
-                format!("{bare_rate:.0}"),
-                format!("{ours_rate:.0}"),
-            ]);
-        }
+    let count = setting("BENCH_SENDS", 20_000);
+    // Ten messages are a batch: a dispatcher has no more under way at once, and keeps no more connections.
+    for (url, what, count, at_once, most) in [
+        (&taker.url, "HTTP, kept", count, "1", Some(HTTP_MAX)),
+        (&taker.url, "HTTP, kept", count, "10", Some(HTTP_MAX)),
+        (&taker.url, "HTTP, kept", count, "100", None),
+        (&front.url, "HTTPS, kept", count, "1", Some(HTTPS_MAX)),
+        (&front.url, "HTTPS, kept", count, "10", Some(HTTPS_MAX)),
+        (&front.url, "HTTPS, kept", count / 10, "100", None),
+        (&hasty.url, "HTTP, a new one for each", count / 10, "10", None),
+        (&hasty_front.url, "HTTPS, a new one for each", count / 10, "10", None),
+    ] {
+        let count = count.to_string();
+        let (bare, bare_rate) = part(&["hyper", url, &count, at_once], trusted).await;
+        let (ours, ours_rate) = part(&["send", url, &count, at_once], trusted).await;
+        let ratio = times(ours, bare);
+        kept &= most.is_none_or(|most| ratio <= most);
+        rows.push(vec![
+            format!("{what}, {at_once} at once"),
+            us(bare),
+            us(ours),
+            format!("{ratio:.2}×"),
+            most.map_or("–".to_owned(), |most| format!("≤ {most}×")),
+            format!("{bare_rate:.0}"),
+            format!("{ours_rate:.0}"),
+        ]);
     }
     let heads = [
-        "1 KB, kept connections",
+        "1 KB; connections",
         "bare hyper-util, CPU µs",
         "ours with the guard, CPU µs",
         "ratio",
