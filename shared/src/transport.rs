@@ -1,7 +1,7 @@
 //! What calls to AWS go over, and what is told of ourselves to others: an HTTP client, and whom it trusts.
 //!
-//! The SDK's own client is the same hyper and rustls, but brings HTTP/2, which none of the services that we call speaks,
-//! and fails a call to find out that other roots are needed. ADR 0027 says more.
+//! The SDK's own client is the same hyper and rustls, but brings HTTP/2, of no use to who makes a few calls at a time, and
+//! lets nobody ask other roots before a call has failed. ADR 0027 says more.
 
 mod roots;
 
