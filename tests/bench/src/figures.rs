@@ -31,6 +31,11 @@ impl Samples {
     pub(crate) fn median(&self) -> Duration {
         self.percentile(50)
     }
+
+    /// What is written of a percentile, and a dash where nothing was measured.
+    pub(crate) fn said(&self, hundredths: usize, write: fn(Duration) -> String) -> String {
+        if self.0.is_empty() { "–".to_owned() } else { write(self.percentile(hundredths)) }
+    }
 }
 
 /// How many of something: what the environment says, for a machine with more time or less, or `or`.

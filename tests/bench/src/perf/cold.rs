@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::functions::request;
+use super::api::{Api, text};
+use super::functions::{by, expect, fixture, request, with};
 use super::process::Process;
 use super::table::{ms, publish, times};
 use super::{Aws, FUNCTIONS, OF_THE_API, binary, is_built};
@@ -23,6 +24,8 @@ struct Starts {
     wall: Samples,
     init: Samples,
     first: Samples,
+    /// Only of functions of the API.
+    first_of_somebody: Samples,
     peak_kib: u64,
 }
 
@@ -41,39 +44,68 @@ fn event(name: &str) -> Value {
     }
 }
 
-fn fixture(name: &str) -> Value {
-    let path = it::repository().join(format!("tests/fixtures/{name}.json"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// The first call of somebody to each function of the API, and the status of its answer.
+async fn of_somebody(aws: &Aws) -> BTreeMap<&'static str, (Value, u64)> {
+    let mut api = Api::start(aws).await;
+    let token = text(&api.register("ada@example.com").await["access_token"]);
+    let key = api.key(&token, "Publisher").await;
+    let url = json!({ "url": "https://receiver.example.com/hook" });
+    expect(201, &api.webhooks.invoke(&by(&token, with(&url, request("POST", "/api/webhooks")))).await.0);
+    let event = json!({ "type": "invoice.paid", "data": { "text": "x".repeat(900) } });
+    BTreeMap::from([
+        ("auth", (by(&token, request("GET", "/auth/me")), 200)),
+        ("organizations", (by(&token, request("GET", "/api/organizations")), 200)),
+        ("api_keys", (by(&key, with(&json!({ "key": key }), request("POST", "/api/api-keys/verify"))), 200)),
+        ("webhooks", (by(&key, with(&event, request("POST", "/api/events"))), 202)),
+    ])
 }
 
-pub(crate) async fn run() -> bool {
-    if !is_built() {
-        return false;
-    }
+/// Starts each of them so many times, in turns.
+async fn start_all<'a>(names: &[&'a str], rounds: u64) -> BTreeMap<&'a str, Starts> {
     let aws = Aws::start().await;
-    let rounds = setting("BENCH_STARTS", 30);
-    let names: Vec<&str> =
-        ["hello_runtime", "hello_http", "hello_get"].into_iter().chain(FUNCTIONS).collect();
+    let of_somebody = of_somebody(&aws).await;
     let mut all: BTreeMap<&str, Starts> = BTreeMap::new();
     // One round more than is counted: the first reads the binaries from the disk.
     for round in 0..=rounds {
-        for name in &names {
-            let mut process = Process::start(&binary(name).unwrap(), &aws.environment(name)).await;
+        for name in names {
+            let start = async || Process::start(&binary(name).unwrap(), &aws.environment(name)).await;
+            let mut process = start().await;
             let init = process.cpu().await;
             // The rotator refuses everything but a rotation; its first invocation is not counted.
             if *name != "rotator" {
                 process.invoke(&event(name)).await;
             }
             let first = process.cpu().await.saturating_sub(init);
+            let mut of_another = None;
+            if let Some((event, status)) = of_somebody.get(name) {
+                let mut process = start().await;
+                let before = process.cpu().await;
+                expect(*status, &process.invoke(event).await.0);
+                of_another = Some(process.cpu().await.saturating_sub(before));
+            }
             if round > 0 {
                 let starts = all.entry(name).or_default();
                 starts.wall.add(process.started_in);
                 starts.init.add(init);
                 starts.first.add(first);
+                if let Some(took) = of_another {
+                    starts.first_of_somebody.add(took);
+                }
                 starts.peak_kib = starts.peak_kib.max(process.peak_kib());
             }
         }
     }
+    all
+}
+
+pub(crate) async fn run() -> bool {
+    if !is_built() {
+        return false;
+    }
+    let rounds = setting("BENCH_STARTS", 30);
+    let names: Vec<&str> =
+        ["hello_runtime", "hello_http", "hello_get"].into_iter().chain(FUNCTIONS).collect();
+    let all = start_all(&names, rounds).await;
     let median = |name: &str| (all[name].init.median(), all[name].first.median());
     let (mut rows, mut kept) = (Vec::new(), true);
     for name in &names {
@@ -96,6 +128,7 @@ pub(crate) async fn run() -> bool {
             format!("{init_times:.2}×"),
             first_said,
             times_said,
+            starts.first_of_somebody.said(50, ms),
             format!("{}.{}", starts.peak_kib / 1024, starts.peak_kib % 1024 * 10 / 1024),
         ]);
     }
@@ -107,6 +140,7 @@ pub(crate) async fn run() -> bool {
         "to the floor",
         "First call CPU, ms",
         "to the floor",
+        "First of somebody, CPU, ms",
         "Peak RSS, MiB",
     ];
     publish("cold-start", &heads, &rows);

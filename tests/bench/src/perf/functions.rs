@@ -39,6 +39,12 @@ pub(super) fn request(method: &str, path: &str) -> Value {
     })
 }
 
+/// An event of `tests/fixtures`.
+pub(super) fn fixture(name: &str) -> Value {
+    let path = it::repository().join(format!("tests/fixtures/{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
 /// The same call by somebody.
 pub(super) fn by(credential: &str, mut request: Value) -> Value {
     request["headers"]["authorization"] = format!("Bearer {credential}").into();

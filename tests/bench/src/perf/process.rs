@@ -133,11 +133,13 @@ impl Process {
 
     fn cpu_now(&self) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
-        let nanos = tasks.flatten().filter_map(|task| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanos.sum())
+        tasks.flatten().filter_map(|task| cpu_of(&task.path())).sum()
+    }
+
+    /// The same of the thread alone that everything runs on but hashing. Ask for it after [`Self::cpu`].
+    pub(super) fn cpu_but_for_hashing(&self) -> Duration {
+        let id = self.id();
+        cpu_of(Path::new(&format!("/proc/{id}/task/{id}"))).unwrap()
     }
 
     /// The most memory that it has had resident, in KiB.
@@ -151,6 +153,12 @@ impl Process {
     pub(super) fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
+}
+
+/// The processor time of a thread, unless it has ended.
+fn cpu_of(task: &Path) -> Option<Duration> {
+    let text = std::fs::read_to_string(task.join("schedstat")).ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 async fn next(State(api): State<Api>) -> ([(&'static str, String); 4], Bytes) {
