@@ -19,7 +19,7 @@ use shared::problem::Problem;
 use tokio::sync::Semaphore;
 
 use self::argon::Recipe;
-use self::memory::Memory;
+pub use self::memory::HashMemory;
 use self::stored::Stored;
 use crate::password::Password;
 
@@ -81,15 +81,14 @@ pub(crate) struct Hasher {
     /// Stands in for the hash of an account that does not exist.
     nobody: Stored,
     permits: Arc<Semaphore>,
-    memory: Arc<Memory>,
+    memory: Arc<HashMemory>,
 }
 
 impl Hasher {
-    /// With memory for one hash at hand: on Lambda there is never a second at the same time.
-    pub(crate) fn new(entropy: Entropy) -> Result<Self, HashError> {
+    pub(crate) fn new(entropy: Entropy, memory: HashMemory) -> Result<Self, HashError> {
         let nobody = Stored::Argon(Recipe::of_today(&entropy)?.of_nobody(&entropy)?);
         let permits = Arc::new(Semaphore::new(AT_A_TIME));
-        Ok(Self { entropy, nobody, permits, memory: Arc::new(Memory::for_one()) })
+        Ok(Self { entropy, nobody, permits, memory: Arc::new(memory) })
     }
 
     /// The PHC string of a password.
@@ -121,7 +120,7 @@ impl Hasher {
     async fn compute<T: Send + 'static>(
         &self,
         password: &Password,
-        work: impl FnOnce(&[u8], &Memory) -> Result<T, HashError> + Send + 'static,
+        work: impl FnOnce(&[u8], &HashMemory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Interrupted)?;
         let (memory, password) = (Arc::clone(&self.memory), password.clone());
@@ -158,7 +157,7 @@ mod tests {
             fill(bytes);
             Ok(())
         });
-        Hasher::new(entropy).unwrap()
+        Hasher::new(entropy, HashMemory::for_one()).unwrap()
     }
 
     fn counting() -> Hasher {

@@ -41,8 +41,8 @@ use shared::mail::MailQueue;
 use shared::operational::Operational;
 
 pub use crate::breached::Breached;
-pub use crate::hasher::HashError;
 use crate::hasher::Hasher;
+pub use crate::hasher::{HashError, HashMemory};
 pub use crate::level::Level;
 pub use crate::password::{PasswordRules, Passwords};
 
@@ -58,14 +58,15 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// With the memory for the first hash at hand.
+    /// With its settings, its queues, and the memory for the first hash.
     pub fn new(
         core: Core,
         passwords: Passwords,
         (mail, operational): (MailQueue, Operational),
         verification: EmailVerification,
+        memory: HashMemory,
     ) -> Result<Self, HashError> {
-        let hasher = Hasher::new(core.entropy.clone())?;
+        let hasher = Hasher::new(core.entropy.clone(), memory)?;
         Ok(Self { core, hasher, passwords, mail, operational, verification })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use auth::{Auth, Passwords};
+use auth::{Auth, HashMemory, Passwords};
 use axum::Router;
 use axum::extract::Request as HttpRequest;
 use axum::response::IntoResponse;
@@ -102,8 +102,8 @@ impl App {
         let passwords = Passwords { level, ..Passwords::default() };
         let chance = (core.clock.clone(), core.entropy.clone());
         let operational = Operational::new(core.table.clone(), deliveries.clone(), chance);
-        let auth = Auth::new(of("auth"), passwords, (mails.clone(), operational.clone()), verification);
-        let auth = auth.unwrap();
+        let queues = (mails.clone(), operational.clone());
+        let auth = Auth::new(of("auth"), passwords, queues, verification, HashMemory::for_one()).unwrap();
         let mailer = mailer(of("mailer"), &services);
         let names = NameServer::start().await;
         let organizations = Organizations {

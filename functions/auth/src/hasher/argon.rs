@@ -5,7 +5,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use shared::entropy::Entropy;
 
 use super::HashError;
-use super::memory::Memory;
+use super::memory::HashMemory;
 
 /// OWASP's recommendation and that of ASVS 5.0, appendix C.
 pub(super) const MEMORY_KIB: u32 = 19_456;
@@ -38,7 +38,7 @@ impl Recipe {
     }
 
     /// The hash of a password.
-    pub(super) fn of(self, password: &[u8], memory: &Memory) -> Result<ArgonHash, HashError> {
+    pub(super) fn of(self, password: &[u8], memory: &HashMemory) -> Result<ArgonHash, HashError> {
         let output = self.compute(password, memory)?;
         Ok(ArgonHash { recipe: self, output })
     }
@@ -48,7 +48,7 @@ impl Recipe {
         Ok(ArgonHash { output: Output::new(&entropy.bytes::<OUTPUT_BYTES>()?)?, recipe: self })
     }
 
-    fn compute(&self, password: &[u8], memory: &Memory) -> Result<Output, HashError> {
+    fn compute(&self, password: &[u8], memory: &HashMemory) -> Result<Output, HashError> {
         let mut bytes = [0; Output::MAX_LENGTH];
         let bytes = &mut bytes[..self.params.output_len().unwrap_or(OUTPUT_BYTES)];
         let argon2 = Argon2::new(self.algorithm, Version::V0x13, self.params.clone());
@@ -92,7 +92,7 @@ impl ArgonHash {
         Ok(Self { recipe: Recipe { algorithm, params, salt }, output })
     }
 
-    pub(super) fn is_of(&self, password: &[u8], memory: &Memory) -> Result<bool, HashError> {
+    pub(super) fn is_of(&self, password: &[u8], memory: &HashMemory) -> Result<bool, HashError> {
         // `Output` compares in constant time.
         Ok(self.recipe.compute(password, memory)? == self.output)
     }

@@ -8,10 +8,12 @@ use super::argon::MEMORY_KIB;
 
 /// Blocks that no hash uses at the moment. What an earlier hash left in them is overwritten before
 /// it is read.
-pub(super) struct Memory(Mutex<Vec<Vec<Block>>>);
+pub struct HashMemory(Mutex<Vec<Vec<Block>>>);
 
-impl Memory {
-    pub(super) fn for_one() -> Self {
+impl HashMemory {
+    /// For one hash: on Lambda there is never a second at the same time. It takes some milliseconds of a processor,
+    /// since each page is touched: otherwise the first log-in would do that.
+    pub fn for_one() -> Self {
         Self(Mutex::new(vec![fresh(MEMORY_KIB as usize)]))
     }
 

@@ -5,7 +5,7 @@ use argon2::password_hash::phc::PasswordHash;
 use super::HashError;
 use super::argon::ArgonHash;
 use super::bcrypt::BcryptHash;
-use super::memory::Memory;
+use super::memory::HashMemory;
 use super::pbkdf2::Pbkdf2Hash;
 use super::scrypt::ScryptHash;
 
@@ -36,7 +36,7 @@ impl Stored {
     }
 
     /// Whether it is the hash of `password`.
-    pub(super) fn is_of(&self, password: &[u8], memory: &Memory) -> Result<bool, HashError> {
+    pub(super) fn is_of(&self, password: &[u8], memory: &HashMemory) -> Result<bool, HashError> {
         match self {
             Self::Argon(hash) => hash.is_of(password, memory),
             Self::Bcrypt(hash) => Ok(hash.is_of(password)),

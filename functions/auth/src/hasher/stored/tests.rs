@@ -24,7 +24,7 @@ const OUTPUT: &str = "gYJZtjEAJqjg26xdLmknq8/bB7MiWPrE9hsYuA+SkIU";
 fn is_of(stored: &str, password: &str) -> bool {
     let stored = Stored::parse(stored).unwrap();
     assert!(stored.is_weak());
-    stored.is_of(password.as_bytes(), &Memory::for_one()).unwrap()
+    stored.is_of(password.as_bytes(), &HashMemory::for_one()).unwrap()
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn hashes_of_independent_makers_verify_and_are_weak() {
 fn one_that_is_stronger_than_ours_stays() {
     let stored =
         "$argon2id$v=19$m=65536,t=4,p=1$AAECAwQFBgcICQoLDA0ODw$pUpSzNk5FnCcS+oqourcaU3oGYa7dwOEU7arpVp2XZ0";
-    let (stored, memory) = (Stored::parse(stored).unwrap(), Memory::for_one());
+    let (stored, memory) = (Stored::parse(stored).unwrap(), HashMemory::for_one());
     assert!(stored.is_of(HORSE.as_bytes(), &memory).unwrap());
     assert!(!stored.is_weak());
     assert_eq!(memory.spare(), 1, "the larger memory is given back");
