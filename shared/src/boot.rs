@@ -130,39 +130,77 @@ macro_rules! client {
 
 /// Starts the function named `function`: everything but its own state.
 pub async fn boot(function: &'static str) -> Result<Boot, Error> {
-    let settings = Settings::from_environment(function)?;
-    let CoreConfig { stage, table_name, limits_table_name, secret_key_arn, jwt_issuer } = settings.core()?;
-    let (rates, front) = (settings.rate_limits()?, settings.origin_secrets()?);
-    let aws = Aws::from_environment()?;
+    Start::of(function)?.boot(function).await
+}
 
-    let clock = Clock::system();
-    let secrets =
-        client!(aws_sdk_secretsmanager, "Secrets Manager", aws, settings, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
-    let dynamodb = client!(aws_sdk_dynamodb, "DynamoDB", aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
-    let limiter = Limiter::new(dynamodb.clone(), limits_table_name.unwrap_or_default());
-    let table = Table::new(dynamodb, table_name, Entropy::system());
-    // Init is not slowed down by a small memory size, requests are: connect now. A table that does
-    // not answer yet is the first request's business, a missing secret is fatal.
-    let (keys, ping) = tokio::join!(Keeper::open(secrets, secret_key_arn, clock.clone()), table.ping());
-    let keys = keys?;
+/// The same for a function that sends to the queue of deliveries all the time: it too is asked for something, at once
+/// with the others.
+pub async fn boot_with_queue(function: &'static str) -> Result<(Boot, Queue), Error> {
+    let start = Start::of(function)?;
+    let queue = queue(&start.aws, &start.settings)?;
+    let (boot, ping) = tokio::join!(Box::pin(start.boot(function)), queue.ping());
     if let Err(error) = ping {
-        tracing::warn!(error = %error, "the table did not answer at the start");
+        tracing::warn!(error = %error, "the queue did not answer at the start");
     }
-    tracing::info!(function, stage = stage.as_str(), "started");
+    Ok((boot?, queue))
+}
 
-    let core = Core {
-        observer: observer(&settings, function, stage.as_str())?,
-        clock,
-        entropy: Entropy::system(),
-        keys: Arc::new(keys),
-        table,
-        issuer: jwt_issuer.unwrap_or_default().into(),
-        limiter,
-        rates: Arc::new(rates),
-        front,
-        standings: Arc::new(StandingCache::default()),
-    };
-    Ok(Boot { settings, core, aws })
+fn queue(aws: &Aws, settings: &Settings) -> Result<Queue, ConfigError> {
+    let client = client!(aws_sdk_sqs, "SQS", aws, settings, "AWS_ENDPOINT_URL_SQS");
+    Ok(Queue::new(client, settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
+}
+
+/// Before anybody was asked for anything.
+struct Start {
+    settings: Settings,
+    aws: Aws,
+}
+
+impl Start {
+    fn of(function: &'static str) -> Result<Self, Error> {
+        Ok(Self { settings: Settings::from_environment(function)?, aws: Aws::from_environment()? })
+    }
+
+    async fn boot(self, function: &'static str) -> Result<Boot, Error> {
+        let Self { settings, aws } = self;
+        let CoreConfig { stage, table_name, limits_table_name, secret_key_arn, jwt_issuer } =
+            settings.core()?;
+        let (rates, front) = (settings.rate_limits()?, settings.origin_secrets()?);
+
+        let clock = Clock::system();
+        let secrets = client!(
+            aws_sdk_secretsmanager,
+            "Secrets Manager",
+            aws,
+            settings,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+        );
+        let dynamodb = client!(aws_sdk_dynamodb, "DynamoDB", aws, settings, "AWS_ENDPOINT_URL_DYNAMODB");
+        let limiter = Limiter::new(dynamodb.clone(), limits_table_name.unwrap_or_default());
+        let table = Table::new(dynamodb, table_name, Entropy::system());
+        // Init is not slowed down by a small memory size, requests are: connect now. A table that does
+        // not answer yet is the first request's business, a missing secret is fatal.
+        let (keys, ping) = tokio::join!(Keeper::open(secrets, secret_key_arn, clock.clone()), table.ping());
+        let keys = keys?;
+        if let Err(error) = ping {
+            tracing::warn!(error = %error, "the table did not answer at the start");
+        }
+        tracing::info!(function, stage = stage.as_str(), "started");
+
+        let core = Core {
+            observer: observer(&settings, function, stage.as_str())?,
+            clock,
+            entropy: Entropy::system(),
+            keys: Arc::new(keys),
+            table,
+            issuer: jwt_issuer.unwrap_or_default().into(),
+            limiter,
+            rates: Arc::new(rates),
+            front,
+            standings: Arc::new(StandingCache::default()),
+        };
+        Ok(Boot { settings, core, aws })
+    }
 }
 
 impl Boot {
@@ -173,8 +211,7 @@ impl Boot {
 
     /// The queue of deliveries.
     pub fn queue(&self) -> Result<Queue, ConfigError> {
-        let client = client!(aws_sdk_sqs, "SQS", self.aws, self.settings, "AWS_ENDPOINT_URL_SQS");
-        Ok(Queue::new(client, self.settings.require("DELIVERIES_QUEUE_URL")?.to_owned()))
+        queue(&self.aws, &self.settings)
     }
 
     /// What publishes operational events.

@@ -62,6 +62,12 @@ impl Queue {
         Self { client, url }
     }
 
+    /// Asks for nothing, so that the next call finds a connection.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        let asked = self.client.get_queue_attributes().queue_url(&self.url).send();
+        asked.await.map(drop).map_err(|error| QueueError::Unavailable(chain(&error)))
+    }
+
     /// Sends every task, each as near to its `not_before` as SQS can, or says that it did not. An
     /// error does not mean that none was sent: a task can be sent twice, never lost.
     pub async fn send(&self, tasks: &[Task], now: Timestamp) -> Result<(), QueueError> {

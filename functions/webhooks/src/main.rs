@@ -1,7 +1,7 @@
 //! The Lambda function `webhooks`: a wire between the runtime and the router.
 
 use axum::Router;
-use shared::boot::{self, boot};
+use shared::boot::{self, boot_with_queue};
 use webhooks::Webhooks;
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,7 +11,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn router() -> Result<Router, lambda_http::Error> {
-    let boot = boot("webhooks").await?;
-    let (queue, egress, operational) = (boot.queue()?, boot.egress()?, boot.operational()?);
+    let (boot, queue) = boot_with_queue("webhooks").await?;
+    let (egress, operational) = (boot.egress()?, boot.operational()?);
     Ok(webhooks::router(Webhooks::new(boot.core, queue, egress, operational)))
 }

@@ -131,6 +131,24 @@ async fn while_the_queue_is_away_nothing_is_accepted_and_all_else_goes_on() {
 }
 
 #[tokio::test]
+async fn a_function_that_starts_while_the_queue_is_away_does_what_needs_none() {
+    let product = Product::start_faulty().await;
+    let token = product.register().await;
+    let receiver = Receiver::start().await.unwrap();
+    product.webhook(&token, &receiver).await;
+    product.stack.kill_instances("webhooks").await;
+    set(&product, Service::Sqs, FaultKind::Away);
+    product.call(Method::GET, "/api/events").bearer(&token).send().await.expect(200);
+    let event = json!({ "type": "invoice.paid", "data": {} });
+    assert_unavailable(&product.post("/api/events", &token, &event).await, "away");
+    mend(&product, Service::Sqs);
+    let accepted = once_back(async || product.post("/api/events", &token, &event).await).await.expect(202);
+    assert_eq!(receiver.next_call().await.header("webhook-id"), accepted["id"].as_str());
+    assert_eq!(product.stack.panics(), 0);
+    product.stack.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_function_that_starts_while_secrets_manager_is_away_answers_503_until_it_is_back() {
     let product = Product::start_faulty().await;
     let token = product.register().await;
