@@ -80,7 +80,9 @@ fn is_built() -> bool {
 struct Aws {
     services: Services,
     authority: Authority,
+    /// Each at an address of its own: no connection to one is good for another.
     dynamodb: Front,
+    queues: Front,
     others: Front,
 }
 
@@ -91,13 +93,14 @@ impl Aws {
             Services::start_on(&it::template(), State::Memory, Ports::ANY, settings).await.unwrap();
         let authority = Authority::new();
         let dynamodb = Front::start(services.endpoint(stack::Service::DynamoDb), &authority).await;
+        let queues = Front::start(services.endpoint(stack::Service::Sqs), &authority).await;
         let others = Front::start(services.endpoint(stack::Service::Sqs), &authority).await;
-        Self { services, authority, dynamodb, others }
+        Self { services, authority, dynamodb, queues, others }
     }
 
     /// How many calls its services have got so far.
     fn calls(&self) -> u64 {
-        self.dynamodb.calls() + self.others.calls()
+        self.dynamodb.calls() + self.queues.calls() + self.others.calls()
     }
 
     /// The environment of a function, or of a floor, which gets that of `auth`.
@@ -105,9 +108,11 @@ impl Aws {
         let of = if FUNCTIONS.contains(&function) { function } else { "auth" };
         let mut environment = self.services.environment(of);
         let dynamodb = self.services.endpoint(stack::Service::DynamoDb).to_owned();
-        for value in environment.values_mut() {
+        for (name, value) in &mut environment {
             if *value == dynamodb {
                 value.clone_from(&self.dynamodb.url);
+            } else if name == "AWS_ENDPOINT_URL_SQS" {
+                value.clone_from(&self.queues.url);
             } else if value == self.services.endpoint(stack::Service::Sqs) {
                 value.clone_from(&self.others.url);
             }
