@@ -149,7 +149,34 @@ async fn of_webhooks(
     let publish =
         measure((&mut api.webhooks, aws), "publish 1 KB to one webhook", (warm, count), publish, is(202))
             .await;
-    vec![read, publish]
+    let order = order_type();
+    let made = api.webhooks.invoke(&by(token, with(&order, request("POST", "/api/event-types")))).await.0;
+    expect(201, &made);
+    let item = json!({ "sku": "AB-1234", "name": "x".repeat(60), "price": 12.5, "tags": ["a", "b"] });
+    let order = json!({ "type": "order.placed", "data": { "items": vec![item; 500] } });
+    let order = by(&key, with(&order, request("POST", "/api/events")));
+    let checked = |_| order.clone();
+    let checked =
+        measure((&mut api.webhooks, aws), "publish 59 KB with a schema", (warm, count / 4), checked, is(202));
+    let checked = checked.await;
+    vec![read, publish, checked]
+}
+
+/// A type whose data is checked: five hundred items of it are a thousand texts, half of them by a pattern.
+fn order_type() -> Value {
+    let item = json!({
+        "type": "object",
+        "required": ["sku", "price"],
+        "additionalProperties": false,
+        "properties": {
+            "sku": { "type": "string", "pattern": "^[A-Z]{2}-[0-9]{4}$" },
+            "name": { "type": "string", "maxLength": 100 },
+            "price": { "type": "number", "minimum": 0 },
+            "tags": { "type": "array", "items": { "enum": ["a", "b", "c"] } },
+        },
+    });
+    let schema = json!({ "type": "object", "properties": { "items": { "type": "array", "items": item } } });
+    json!({ "name": "order.placed", "schema": schema, "enforce": true })
 }
 
 /// Everything once, by processes of its own: the two floors, then the operations.
