@@ -1,8 +1,7 @@
 //! Parts of the functions by themselves, and what they are compared with: each prints what it took as JSON.
 //!
 //! ```text
-//! parts hash COUNT                  argon2id with memory that is kept, as `auth` has it
-//! parts hash-fresh COUNT            the same with memory that is asked for each time
+//! parts hash-memory COUNT           taking the memory that `auth` hashes in
 //! parts send URL COUNT AT_ONCE      the dispatcher's sender, with its guard
 //! parts hyper URL COUNT AT_ONCE     the same bytes by hyper-util's client
 //! parts sign COUNT                  HMAC over a kilobyte, as a delivery has it
@@ -11,7 +10,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use auth::HashMemory;
 use bytes::Bytes;
 use dispatcher::send::{Sender, SignedRequest};
 use futures_util::StreamExt as _;
@@ -35,8 +34,7 @@ async fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["hash", count] => hash(count.parse()?, true),
-        ["hash-fresh", count] => hash(count.parse()?, false),
+        ["hash-memory", count] => hash_memory(count.parse()?),
         ["send", url, count, at_once] => send(url, count.parse()?, at_once.parse()?).await,
         ["hyper", url, count, at_once] => hyper(url, count.parse()?, at_once.parse()?).await,
         ["sign", count] => sign(count.parse()?),
@@ -61,18 +59,10 @@ fn tell(count: usize, (began, before): (Instant, Duration)) -> Result<(), Failed
     Ok(())
 }
 
-fn hash(count: usize, keeps: bool) -> Result<(), Failed> {
-    let params = Params::new(19_456, 2, 1, Some(32))?;
-    let fresh = || vec![Block::new(); params.block_count()];
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
-    let (mut kept, mut output) = (fresh(), [0; 32]);
-    argon2.hash_password_into_with_memory(b"warm", &[1; 16], &mut output, &mut kept)?;
+fn hash_memory(count: usize) -> Result<(), Failed> {
     let start = (Instant::now(), cpu()?);
     for _ in 0..count {
-        if !keeps {
-            kept = fresh();
-        }
-        argon2.hash_password_into_with_memory(b"correct horse", &[1; 16], &mut output, &mut kept)?;
+        drop(std::hint::black_box(HashMemory::for_one()));
     }
     tell(count, start)
 }
