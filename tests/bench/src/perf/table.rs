@@ -38,6 +38,12 @@ pub(super) fn us(time: Duration) -> String {
     format!("{:.0}", time.as_secs_f64() * 1e6)
 }
 
+/// The median of figures.
+pub(super) fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
 /// How many times as much.
 pub(super) fn times(of: Duration, floor: Duration) -> f64 {
     of.as_secs_f64() / floor.as_secs_f64()

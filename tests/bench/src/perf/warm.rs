@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::api::{Api, text};
 use super::functions::{by, expect, from, request, with};
 use super::process::Process;
-use super::table::{ms, publish, times, us};
+use super::table::{middle, ms, publish, times, us};
 use super::{Aws, binary, is_built};
 use crate::figures::{Samples, setting};
 
@@ -203,11 +203,6 @@ async fn round(counts: (u64, u64)) -> Vec<Measured> {
 /// The bare function, and what a call of the SDK takes of it, as often as that.
 fn bare(round: &[Measured], calls: f64) -> Duration {
     round[0].cpu + round[1].cpu.saturating_sub(round[0].cpu).mul_f64(calls)
-}
-
-fn middle(mut ratios: Vec<f64>) -> f64 {
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
 }
 
 /// One operation over all rounds. A process is faster or slower than another of the same binary, by where it lies in
