@@ -96,7 +96,7 @@ struct Slot {
 
 impl Dispatcher {
     /// Messages worked on at once: a batch.
-    pub(crate) const CONCURRENT: usize = 10;
+    const CONCURRENT: usize = 10;
     /// What load, sign and record may take beside the call itself.
     const OVERHEAD: Duration = Duration::from_secs(4);
     /// What answering Lambda takes.

@@ -23,7 +23,6 @@ use shared::address::{EgressPolicy, TargetUrl, TargetUrlError};
 use shared::delivery::{Outcome, Unreachable};
 use tokio::time::{Instant, timeout_at};
 
-use crate::Dispatcher;
 use crate::egress::GuardedResolver;
 
 /// How much of a response body is read, as it comes over the wire: there is no decompression to blow it up.
@@ -39,9 +38,10 @@ pub const BODY_WAIT_MAX: Duration = Duration::from_secs(2);
 /// rarely write into one that is closing; and a Lambda that slept does not find old ones.
 const IDLE_MAX: Duration = Duration::from_secs(4);
 
-/// Idle connections to one host: as many as a batch has to it. With fewer, each batch would throw some away, and a
-/// handshake costs as much as twenty deliveries.
-const IDLE_CONNECTIONS_MAX: usize = Dispatcher::CONCURRENT;
+/// Idle connections to one host: more than there ever are, since a dispatcher has no more than
+/// [`crate::Dispatcher::CONCURRENT`] under way. Where there are fewer than deliveries at once some are thrown away again and
+/// again, and a handshake costs as much as twenty deliveries.
+const IDLE_CONNECTIONS_MAX: usize = 100;
 
 /// The longest deadline a webhook can have. Connections that are opened ahead of need end with it too.
 const CONNECT_MAX: Duration = Duration::from_secs(30);

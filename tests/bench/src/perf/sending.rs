@@ -125,14 +125,13 @@ pub(crate) async fn parts() -> bool {
     let trusted = &authority.system;
     let (mut rows, mut kept) = (Vec::new(), true);
     let count = setting("BENCH_SENDS", 10_000);
-    // Ten messages are a batch: a dispatcher has no more under way at once, and keeps no more connections.
     for (url, what, count, at_once, most) in [
         (&taker.url, "HTTP, kept", count, "1", Some(HTTP_MAX)),
         (&taker.url, "HTTP, kept", count, "10", Some(HTTP_MAX)),
-        (&taker.url, "HTTP, kept", count, "100", None),
+        (&taker.url, "HTTP, kept", count, "100", Some(HTTP_MAX)),
         (&front.url, "HTTPS, kept", count, "1", Some(HTTPS_MAX)),
         (&front.url, "HTTPS, kept", count, "10", Some(HTTPS_MAX)),
-        (&front.url, "HTTPS, kept", count / 10, "100", None),
+        (&front.url, "HTTPS, kept", count, "100", Some(HTTPS_MAX)),
         (&hasty.url, "HTTP, a new one for each", count / 10, "10", None),
         (&hasty_front.url, "HTTPS, a new one for each", count / 10, "10", None),
     ] {
