@@ -31,12 +31,16 @@ use crate::mail::MailQueue;
 use crate::observe::{Lines, Observer, Subject, Told, log_panics};
 use crate::operational::Operational;
 use crate::problem::Problem;
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueError};
 use crate::router::without_last_slash;
 use crate::secret::{Keeper, SecretError};
 use crate::standing::StandingCache;
 use crate::table::Table;
 use crate::transport::{Roots, http_client};
+
+/// How long the start waits for what it only asks in order to be connected. In one region an answer takes some tens of
+/// milliseconds, TLS included.
+const CONNECTED_WITHIN: Duration = Duration::from_millis(300);
 
 /// What a function is started with.
 pub struct Boot {
@@ -138,11 +142,18 @@ pub async fn boot(function: &'static str) -> Result<Boot, Error> {
 pub async fn boot_with_queue(function: &'static str) -> Result<(Boot, Queue), Error> {
     let start = Start::of(function)?;
     let queue = queue(&start.aws, &start.settings)?;
-    let (boot, ping) = tokio::join!(Box::pin(start.boot(function)), queue.ping());
-    if let Err(error) = ping {
-        tracing::warn!(error = %error, "the queue did not answer at the start");
-    }
+    let (boot, ()) = tokio::join!(Box::pin(start.boot(function)), connect(queue.ping()));
     Ok((boot?, queue))
+}
+
+/// A connection that is there before it is needed is welcome and no more: most calls go without a queue, so that one that
+/// does not answer is not waited for as a call would.
+async fn connect(ping: impl Future<Output = Result<(), QueueError>>) {
+    match tokio::time::timeout(CONNECTED_WITHIN, ping).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = %error, "the queue did not answer at the start"),
+        Err(_) => tracing::warn!("the queue did not answer in time at the start"),
+    }
 }
 
 fn queue(aws: &Aws, settings: &Settings) -> Result<Queue, ConfigError> {
@@ -371,6 +382,11 @@ pub fn explain(result: Result<(), Error>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_queue_that_never_answers_does_not_hold_up_the_start() {
+        connect(std::future::pending()).await;
+    }
 
     #[test]
     fn lines_of_metrics_are_never_finer_than_what_is_kept() {

@@ -107,15 +107,14 @@ impl Aws {
     fn environment(&self, function: &str) -> BTreeMap<String, String> {
         let of = if FUNCTIONS.contains(&function) { function } else { "auth" };
         let mut environment = self.services.environment(of);
-        let dynamodb = self.services.endpoint(stack::Service::DynamoDb).to_owned();
         for (name, value) in &mut environment {
-            if *value == dynamodb {
-                value.clone_from(&self.dynamodb.url);
-            } else if name == "AWS_ENDPOINT_URL_SQS" {
-                value.clone_from(&self.queues.url);
-            } else if value == self.services.endpoint(stack::Service::Sqs) {
-                value.clone_from(&self.others.url);
-            }
+            let front = match name.as_str() {
+                "AWS_ENDPOINT_URL_DYNAMODB" => &self.dynamodb,
+                "AWS_ENDPOINT_URL_SQS" => &self.queues,
+                _ if value == self.services.endpoint(stack::Service::Sqs) => &self.others,
+                _ => continue,
+            };
+            value.clone_from(&front.url);
         }
         // The functions read Amazon's roots for AWS and the system's for everybody else; a floor knows only these.
         let Authority { system, amazon, .. } = &self.authority;
